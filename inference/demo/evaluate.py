@@ -1,0 +1,148 @@
+"""Exact answers on scenes the model never saw: `python -m inference.demo.evaluate`.
+
+Every answer of every lesson is asked for, through the engine, from a prompt whose earlier answers are the
+true ones, and counts only if the whole text is right. Clean drawings and drawings "by other hands" (other
+shades, outlines, tilted, blurred, JPEG, other sizes and aspect ratios) are counted apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from inference import Engine, Options, load_engine
+from inference.demo.drawing import clean_style, disturbed_style, draw_scene
+from inference.demo.lessons import SLOT, Lesson, Taught, conversation, single_task
+from inference.demo.undrawn import undrawn_picture
+from inference.demo.world import Scene, random_scene
+from inference.prompt import END_OF_UTTERANCE, PromptItem
+
+_SEED = "unseen"
+_POOL = 12
+"""Pictures that a lesson may choose from: second pictures, examples of few-shot prompts."""
+_UNDRAWN_SHARE = 0.06
+_AT_ONCE = 32
+_LONGEST_ANSWER = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    kind: str
+    prompt: list[PromptItem]
+    expected: str
+
+
+@dataclass(slots=True)
+class Tally:
+    asked: int = 0
+    right: int = 0
+
+
+def _asked(lesson: Lesson, pictures: Sequence[Image.Image]) -> Iterator[Asked]:
+    prompt: list[PromptItem] = []
+    shown = iter(lesson.pictures)
+    for item in lesson.items:
+        if isinstance(item, Taught):
+            yield Asked(item.kind, list(prompt), item.text)
+            # The answer stands in one text with what introduces it, as people's programs write it.
+            assert isinstance(prompt[-1], str)
+            prompt[-1] += f" {item.text}"
+            prompt.append(END_OF_UTTERANCE)
+        else:
+            prompt.append(pictures[next(shown)] if item is SLOT else item)
+
+
+def questions(scenes: int, *, disturbed: bool) -> Iterator[Asked]:
+    """A conversation and two single tasks about each of `scenes` scenes."""
+    rng = random.Random(f"{_SEED}/{disturbed}")
+    for start in range(0, scenes, _POOL):
+        shown: list[Scene | None] = []
+        pictures: list[Image.Image] = []
+        for _ in range(_POOL):
+            scene = random_scene(rng) if rng.random() >= _UNDRAWN_SHARE else None
+            style = disturbed_style(rng) if disturbed else clean_style(rng)
+            shown.append(scene)
+            pictures.append(undrawn_picture(rng) if scene is None else draw_scene(scene, style, rng))
+        for i in range(min(_POOL, scenes - start)):
+            for lesson in (
+                conversation(shown, i, rng),
+                single_task(shown, i, rng),
+                single_task(shown, i, rng),
+            ):
+                yield from _asked(lesson, pictures)
+
+
+async def tally(engine: Engine, asked: Sequence[Asked], label: str, wrong: list[str]) -> dict[str, Tally]:
+    """Counts by kind; what was answered wrongly is added to `wrong`."""
+    counts: dict[str, Tally] = {}
+    options = Options(max_new_tokens=_LONGEST_ANSWER)
+    for start in range(0, len(asked), _AT_ONCE):
+        group = asked[start : start + _AT_ONCE]
+        replies = await asyncio.gather(*(engine.generate(one.prompt, options) for one in group))
+        for one, reply in zip(group, replies, strict=True):
+            count = counts.setdefault(one.kind, Tally())
+            count.asked += 1
+            count.right += reply.text == one.expected
+            if reply.text != one.expected:
+                wrong.append(f"{label} | {one.kind} | expected {one.expected!r}, got {reply.text!r}")
+        if sys.stderr.isatty():
+            print(f"\r{label}: {start + len(group)} of {len(asked)}", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    return counts
+
+
+def _share(count: Tally | None) -> str:
+    return f"{100 * count.right / count.asked:.1f} % of {count.asked}" if count else "–"  # noqa: RUF001
+
+
+async def run(checkpoint: str, scenes: int) -> tuple[dict[str, dict[str, Tally]], list[str]]:
+    wrong: list[str] = []
+    async with load_engine(checkpoint) as engine:
+        results = {
+            name: await tally(engine, list(questions(scenes, disturbed=disturbed)), name, wrong)
+            for name, disturbed in (("clean", False), ("disturbed", True))
+        }
+    return results, wrong
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--checkpoint", default="demo")
+    parser.add_argument("--scenes", type=int, default=480, help="scenes of each sort")
+    parser.add_argument("--wrong", type=Path, help="file for the wrong answers")
+    parser.add_argument("--json", type=Path, help="file for the counts")
+    arguments = parser.parse_args()
+    results, wrong = asyncio.run(run(arguments.checkpoint, arguments.scenes))
+    kinds = sorted({kind for counts in results.values() for kind in counts})
+    print("| kind of question | clean drawings | disturbed drawings |\n| --- | --- | --- |")
+    for kind in kinds:
+        print(f"| {kind} | {_share(results['clean'].get(kind))} | {_share(results['disturbed'].get(kind))} |")
+    totals = {
+        name: Tally(
+            sum(count.asked for count in counts.values()), sum(count.right for count in counts.values())
+        )
+        for name, counts in results.items()
+    }
+    print(f"| **all** | **{_share(totals['clean'])}** | **{_share(totals['disturbed'])}** |")
+    if arguments.wrong:
+        arguments.wrong.write_text("\n".join(wrong) + "\n", encoding="utf-8")
+    if arguments.json:
+        counted = {
+            name: {kind: [c.right, c.asked] for kind, c in counts.items()} for name, counts in results.items()
+        }
+        arguments.json.write_text(json.dumps(counted, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""How things, places and numbers are put into words: one way in answers, many in people's questions."""
+
+from __future__ import annotations
+
+import random
+
+from inference.demo.world import CELLS, Scene, Thing
+
+PLACES = {
+    "top left": "in the top left",
+    "top": "at the top",
+    "top right": "in the top right",
+    "left": "on the left",
+    "centre": "in the centre",
+    "right": "on the right",
+    "bottom left": "in the bottom left",
+    "bottom": "at the bottom",
+    "bottom right": "in the bottom right",
+}
+FACTS = {
+    "circle": "a circle has no corners.",
+    "square": "a square has four equal sides.",
+    "triangle": "a triangle has three corners.",
+    "star": "real stars are suns far away.",
+    "heart": "a heart beats about 100,000 times a day.",
+    "ring": "a ring has no beginning and no end.",
+    "diamond": "diamonds are made of carbon.",
+    "cross": "a cross has twelve corners.",
+    "house": "the oldest houses were made of mud.",
+    "tree": "some trees are 4,000 years old.",
+    "car": "the first cars had three wheels.",
+    "fish": "fish sleep with their eyes open.",
+    "flower": "sunflowers turn to the sun.",
+    "sun": "light from the sun takes eight minutes.",
+    "boat": "the first boats were hollow logs.",
+    "cat": "a cat sleeps most of the day.",
+}
+_PLURALS = {"cross": "crosses", "fish": "fish"}
+_SYNONYMS = {
+    "circle": ("dot", "ball", "disc"),
+    "square": ("box",),
+    "ring": ("donut",),
+    "diamond": ("rhombus",),
+    "cross": ("plus sign", "plus"),
+    "car": ("auto",),
+    "boat": ("ship", "sailboat"),
+    "cat": ("kitty", "cat face"),
+    "heart": ("love heart",),
+    "house": ("home", "hut"),
+}
+_PLACE_SYNONYMS = {
+    "top left": ("upper left", "top left corner"),
+    "top": ("top middle", "upper middle"),
+    "top right": ("upper right", "top right corner"),
+    "left": ("left side", "middle left"),
+    "centre": ("middle", "center"),
+    "right": ("right side", "middle right"),
+    "bottom left": ("lower left", "bottom left corner"),
+    "bottom": ("bottom middle", "lower middle"),
+    "bottom right": ("lower right", "bottom right corner"),
+}
+
+
+def plural(shape: str) -> str:
+    return _PLURALS.get(shape, shape + "s")
+
+
+def counted(count: int, noun: str, nouns: str) -> str:
+    return f"{count} {noun if count == 1 else nouns}"
+
+
+def a(words: str) -> str:
+    """`words` with its indefinite article."""
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def joined(parts: list[str]) -> str:
+    if len(parts) <= 1:
+        return "".join(parts)
+    return ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def place(cell: int) -> str:
+    return PLACES[CELLS[cell]]
+
+
+def short_name(thing: Thing) -> str:
+    return f"{thing.colour} {thing.shape}"
+
+
+def full_name(thing: Thing) -> str:
+    return f"{thing.size} {thing.colour} {thing.shape}"
+
+
+def listing(scene: Scene) -> str:
+    """Everything in the scene, such as "a big red circle in the top left, on a white background"."""
+    if not scene.things:
+        return f"nothing but a {scene.background} background"
+    things = joined([f"{a(full_name(thing))} {place(thing.cell)}" for thing in scene.things])
+    return f"{things}, on a {scene.background} background"
+
+
+def short_listing(scene: Scene) -> str:
+    return joined([a(short_name(thing)) for thing in scene.things]) or "nothing"
+
+
+def caption(scene: Scene) -> str:
+    """A caption of at most nine words and marks: the more things, the less of each."""
+    things = scene.things
+    if not things:
+        return f"an empty {scene.background} picture"
+    if len(things) == 1:
+        return f"{a(full_name(things[0]))} {place(things[0].cell)}"
+    if len(things) == 2:
+        return short_listing(scene)
+    shapes = [thing.shape for thing in things]
+    if len(set(shapes)) == len(shapes):
+        if len(things) == 3:
+            return joined([a(shape) for shape in shapes])
+        return a(joined(shapes))
+    groups = dict.fromkeys(shapes)
+    return joined([a(s) if shapes.count(s) == 1 else f"{shapes.count(s)} {plural(s)}" for s in groups])
+
+
+def asked_shape(rng: random.Random, shape: str) -> str:
+    """A shape as a person may call it."""
+    return rng.choice(_SYNONYMS[shape]) if shape in _SYNONYMS and rng.random() < 0.1 else shape
+
+
+def asked_place(rng: random.Random, cell: int) -> str:
+    """A place as a person may call it, without preposition."""
+    name = CELLS[cell]
+    return rng.choice(_PLACE_SYNONYMS[name]) if rng.random() < 0.25 else name
+
+
+def as_typed(rng: random.Random, question: str) -> str:
+    """A question as people type it: other spelling, small letters, no question mark."""
+    if rng.random() < 0.4:
+        question = question.replace("colour", "color").replace("Colour", "Color")
+    if rng.random() < 0.25:
+        question = question[:1].lower() + question[1:]
+    if rng.random() < 0.1:
+        question = question.lower()
+    if question.endswith("?") and rng.random() < 0.25:
+        question = question[:-1]
+    return question

@@ -1,0 +1,128 @@
+"""The world of drawings that the built-in model knows: things on a plain background, on a 3 x 3 grid."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+Size = Literal["small", "big"]
+
+SHAPES = (
+    "circle",
+    "square",
+    "triangle",
+    "star",
+    "heart",
+    "ring",
+    "diamond",
+    "cross",
+    "house",
+    "tree",
+    "car",
+    "fish",
+    "flower",
+    "sun",
+    "boat",
+    "cat",
+)
+COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "pink", "black", "white", "brown")
+BACKGROUNDS = (
+    "white",
+    "light grey",
+    "grey",
+    "dark grey",
+    "black",
+    "light blue",
+    "light green",
+    "light yellow",
+    "light pink",
+    "light purple",
+)
+SIZES: tuple[Size, Size] = ("small", "big")
+CELLS = (
+    "top left",
+    "top",
+    "top right",
+    "left",
+    "centre",
+    "right",
+    "bottom left",
+    "bottom",
+    "bottom right",
+)
+"""Names of the grid's cells in reading order; cell i is in row i // 3 and column i % 3."""
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "shapes": ("circle", "square", "triangle", "star", "heart", "ring", "diamond", "cross"),
+    "animals": ("fish", "cat"),
+    "vehicles": ("car", "boat"),
+    "plants": ("tree", "flower"),
+    "buildings": ("house",),
+    "sky": ("sun",),
+}
+KIND_OF = {shape: kind for kind, shapes in KINDS.items() for shape in shapes}
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    shape: str
+    colour: str
+    size: Size
+    cell: int
+
+    @property
+    def row(self) -> int:
+        return self.cell // 3
+
+    @property
+    def column(self) -> int:
+        return self.cell % 3
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Things in reading order of their cells, at most one in a cell."""
+
+    things: tuple[Thing, ...]
+    background: str
+
+
+# Colours that cannot be told from a background, whatever their shades.
+_INVISIBLE = {
+    ("white", "white"),
+    ("white", "light grey"),
+    ("white", "light blue"),
+    ("white", "light green"),
+    ("white", "light yellow"),
+    ("white", "light pink"),
+    ("white", "light purple"),
+    ("yellow", "light yellow"),
+    ("pink", "light pink"),
+    ("pink", "light purple"),
+    ("black", "black"),
+    ("black", "dark grey"),
+    ("brown", "dark grey"),
+}
+
+
+def visible_colours(background: str) -> tuple[str, ...]:
+    return tuple(colour for colour in COLOURS if (colour, background) not in _INVISIBLE)
+
+
+def random_scene(rng: random.Random, most_things: int = 4) -> Scene:
+    """A scene of 0 to `most_things` things; an empty one is rare."""
+    background = rng.choice(BACKGROUNDS) if rng.random() < 0.6 else "white"
+    colours = visible_colours(background)
+    weights = (1, 10, 12, 12, 12)[: most_things + 1]
+    count = rng.choices(range(most_things + 1), weights)[0]
+    cells = sorted(rng.sample(range(9), count))
+    if count == 1 and rng.random() < 0.3:
+        cells = [4]  # people put a single thing in the middle
+    things: list[Thing] = []
+    for cell in cells:
+        # Things that share a shape or a colour make the questions that need both.
+        shape = rng.choice(things).shape if things and rng.random() < 0.12 else rng.choice(SHAPES)
+        colour = rng.choice(things).colour if things and rng.random() < 0.12 else rng.choice(colours)
+        things.append(Thing(shape, colour, rng.choice(SIZES), cell))
+    return Scene(tuple(things), background)

@@ -1,0 +1,27 @@
+"""The errors that callers meet; each message is one sentence for the person who asked."""
+
+from __future__ import annotations
+
+
+class InferenceError(Exception):
+    """An error whose message is one sentence for the person who asked, saying what to do."""
+
+
+class PromptError(InferenceError):
+    """The prompt cannot be answered as it stands: empty, too long, or with too many pictures."""
+
+
+class PictureError(InferenceError):
+    """The bytes are not a picture that can be read: wrong kind, damaged, empty or too large."""
+
+
+class OptionsError(InferenceError):
+    """An option has a value outside its range."""
+
+
+class CheckpointError(InferenceError):
+    """The checkpoint is not IDEFICS, is incomplete or damaged, or does not fit the device."""
+
+
+class EngineError(InferenceError):
+    """The engine could not finish a request for a reason of its own; the log has the traceback."""
