@@ -18,6 +18,8 @@ from inference.tokenizer import load_tokenizer
 
 NOT_LEARNT = -100
 """The label that cross-entropy leaves out."""
+_CROWDED_SHARE = 0.65
+"""Of the pictures that only sight is learnt from."""
 # Frames around a taught answer's ids while the prompt is encoded; no token has such an id.
 _BEGIN, _END = -1, -2
 
@@ -117,7 +119,8 @@ class _Stream(IterableDataset[Batch]):
         rng = random.Random(f"{self.seed}/{worker.id if worker else 0}")
         encoder = PromptEncoder(load_tokenizer(self.tokenizer_folder)) if self.tokenizer_folder else None
         while True:
-            samples = [random_sample(rng) for _ in range(self.pictures)]
+            crowded_share = _CROWDED_SHARE if encoder is None else 0.0
+            samples = [random_sample(rng, crowded_share) for _ in range(self.pictures)]
             pictures = Pictures(
                 torch.from_numpy(np.stack([shrink(sample.picture) for sample in samples])),
                 torch.from_numpy(np.stack([sight_targets(sample.scene) for sample in samples])),

@@ -20,7 +20,7 @@ from torch.nn import functional
 from inference.demo.architecture import IMAGE_SIZE, PATCH_SIZE
 from inference.demo.drawing import Placed, clean_style, disturbed_style, draw_placed, place_things
 from inference.demo.undrawn import undrawn_picture
-from inference.demo.world import BACKGROUNDS, COLOURS, SHAPES, SIZES, Scene, random_scene
+from inference.demo.world import BACKGROUNDS, COLOURS, SHAPES, SIZES, Scene, crowded_scene, random_scene
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -83,11 +83,11 @@ class Sample:
     things: list[Placed] | None
 
 
-def random_sample(rng: random.Random) -> Sample:
+def random_sample(rng: random.Random, crowded_share: float = 0.0) -> Sample:
     """A picture as the training sees them: clean, disturbed, or no drawing at all."""
     if rng.random() < _UNDRAWN_SHARE:
         return Sample(undrawn_picture(rng), None, None)
-    scene = random_scene(rng)
+    scene = crowded_scene(rng) if rng.random() < crowded_share else random_scene(rng)
     style = clean_style(rng) if rng.random() < _CLEAN_SHARE else disturbed_style(rng)
     things = place_things(scene, style.jitter, rng)
     return Sample(draw_placed(things, scene.background, style, rng), scene, things)

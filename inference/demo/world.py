@@ -110,12 +110,19 @@ def visible_colours(background: str) -> tuple[str, ...]:
     return tuple(colour for colour in COLOURS if (colour, background) not in _INVISIBLE)
 
 
-def random_scene(rng: random.Random, most_things: int = 4) -> Scene:
-    """A scene of 0 to `most_things` things; an empty one is rare."""
+def random_scene(rng: random.Random) -> Scene:
+    """A scene of 0 to 4 things; an empty one is rare."""
+    return _scene_of(rng.choices(range(5), (1, 10, 12, 12, 12))[0], rng)
+
+
+def crowded_scene(rng: random.Random) -> Scene:
+    """A scene of 5 to 9 things. No lesson shows so many, but each of them teaches seeing at the same cost."""
+    return _scene_of(rng.randint(5, 9), rng)
+
+
+def _scene_of(count: int, rng: random.Random) -> Scene:
     background = rng.choice(BACKGROUNDS) if rng.random() < 0.6 else "white"
     colours = visible_colours(background)
-    weights = (1, 10, 12, 12, 12)[: most_things + 1]
-    count = rng.choices(range(most_things + 1), weights)[0]
     cells = sorted(rng.sample(range(9), count))
     if count == 1 and rng.random() < 0.3:
         cells = [4]  # people put a single thing in the middle

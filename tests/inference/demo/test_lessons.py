@@ -1,0 +1,176 @@
+"""What is taught is true, and is asked in the words of the tasks."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+
+from inference import tasks
+from inference.demo import questions, smalltalk
+from inference.demo.lessons import SLOT, Lesson, Taught, conversation, few_shot, single_task
+from inference.demo.wording import caption
+from inference.demo.world import COLOURS, SHAPES, Scene, Thing, random_scene
+from inference.prompt import END_OF_UTTERANCE
+
+SCENE = Scene(
+    (
+        Thing("circle", "red", "big", 0),
+        Thing("star", "blue", "small", 5),
+        Thing("fish", "blue", "big", 7),
+    ),
+    "white",
+)
+
+
+def asked(make: questions.Maker, pattern: str, scene: Scene = SCENE) -> list[questions.Question]:
+    found = [make(scene, random.Random(seed)) for seed in range(400)]
+    return [question for question in found if question is not None and re.search(pattern, question.text)]
+
+
+def answers(make: questions.Maker, pattern: str, scene: Scene = SCENE) -> set[str]:
+    return {question.short for question in asked(make, pattern, scene)}
+
+
+def test_answers_are_true() -> None:
+    assert answers(questions.colour, "the star") == {"blue"}
+    assert answers(questions.colour, "the cat") == {"no cat"}
+    assert answers(questions.where, "the fish") == {"bottom"}
+    assert answers(questions.shape_of_colour, "red") == {"circle"}
+    assert answers(questions.shape_of_colour, "green") == {"nothing"}
+    assert answers(questions.what_at, "the top left") == {"a red circle"}
+    assert answers(questions.what_at, "the centre") == {"nothing"}
+    assert answers(questions.count, "") == {"3"}
+    assert answers(questions.count_some, "blue things") == {"2"}
+    assert answers(questions.count_some, "cars") == {"0"}
+    assert answers(questions.size, "the star") == {"small"}
+    assert answers(questions.exists, "a fish") == {"yes"}
+    assert answers(questions.exists, "a house") == {"no"}
+    assert answers(questions.background, "") == {"white"}
+    assert answers(questions.is_colour, "the circle red") == {"yes"}
+    assert answers(questions.is_colour, "the circle green") == {"no"}
+    assert answers(questions.relation, "the circle above the star") == {"yes"}
+    assert answers(questions.relation, "the circle to the right of the fish") == {"no"}
+
+
+def test_two_of_a_shape_are_not_taken_for_one() -> None:
+    twins = Scene((Thing("star", "red", "big", 0), Thing("star", "green", "big", 8)), "white")
+    assert answers(questions.colour, "the stars", twins) == {"red and green"}
+    assert not asked(questions.size, "", twins)
+    assert answers(questions.count_some, "stars", twins) == {"2"}
+
+
+def test_follow_ups_lean_on_the_turn_before() -> None:
+    before = questions.where(SCENE, random.Random(0), SCENE.things[1])
+    assert before is not None
+    found = [questions.follow_up(before, SCENE, random.Random(seed)) for seed in range(200)]
+    texts = {question.text: question.sentence for question in found if question is not None}
+    assert texts["And its colour?"] == "The star is blue."
+    assert texts["Is it big?"] == "No, the star is small."
+    assert texts["And the fish?"] == "The fish is at the bottom."
+    nothing = questions.count(SCENE, random.Random(0))
+    assert questions.follow_up(nothing, SCENE, random.Random(0)) is None
+
+
+def test_captions_fit_into_ten_tokens_of_whole_words() -> None:
+    rng = random.Random(4)
+    for _ in range(500):
+        words = re.findall(r"\w+|[^\w\s]", caption(random_scene(rng)))
+        assert len(words) <= 9, words
+
+
+def test_conversations_are_laid_out_as_the_task_lays_them_out() -> None:
+    for seed in range(100):
+        rng = random.Random(seed)
+        pool = [random_scene(rng) if rng.random() > 0.1 else None for _ in range(6)]
+        lesson = conversation(pool, 0, rng)
+        turns = turns_of(lesson)
+        last = max(i for i, turn in enumerate(turns) if turn.speaker == "User")
+        prompt = tasks.conversation(turns[: last + 1]).prompt
+        assert flat(prompt) == flat(lesson.items[:-1])
+
+
+def turns_of(lesson: Lesson) -> list[tasks.Turn]:
+    turns: list[tasks.Turn] = []
+    content: list[object] = []
+    for item in lesson.items:
+        if item is END_OF_UTTERANCE:
+            turns.append(tasks.Turn("User", tuple(content)))  # type: ignore[arg-type]
+            content = []
+        elif isinstance(item, Taught):
+            turns.append(tasks.Turn("Assistant", (item.text,)))
+        elif isinstance(item, str):
+            text = re.sub(r"^\n?(User|Assistant):", "", item).strip()
+            content += [text] if text else []
+        else:
+            content.append(item)
+    return turns
+
+
+def flat(items: Sequence[object]) -> str:
+    """The prompt as one text, so that it does not matter how it is cut into items."""
+    parts: list[str] = []
+    for item in items:
+        if isinstance(item, Taught):
+            parts.append(f" {item.text}⟨end⟩")
+        elif item is END_OF_UTTERANCE:
+            parts.append("⟨end⟩")
+        else:
+            parts.append("⟨image⟩" if item is SLOT else str(item))
+    return "".join(parts)
+
+
+def test_each_lesson_names_its_pictures_and_teaches_something() -> None:
+    rng = random.Random(9)
+    pool = [random_scene(rng) if rng.random() > 0.1 else None for _ in range(12)]
+    kinds: set[str] = set()
+    for _ in range(600):
+        for lesson in (conversation(pool, 0, rng), single_task(pool, rng.randrange(12), rng)):
+            slots = sum(item is SLOT for item in lesson.items)
+            assert slots == len(lesson.pictures)
+            assert all(0 <= picture < len(pool) for picture in lesson.pictures)
+            taught = [item for item in lesson.items if isinstance(item, Taught)]
+            assert taught
+            assert isinstance(lesson.items[-1], Taught)
+            kinds.update(item.kind for item in taught)
+    single = {"caption", "prompted caption", "classification", "few-shot", "story", "not a drawing"}
+    talk = {"small talk", "no picture", "why", "chat: follow-up", "chat: describe on a second picture"}
+    assert single | talk <= kinds
+
+
+def test_classification_lists_hold_exactly_one_right_label() -> None:
+    rng = random.Random(2)
+    for _ in range(400):
+        lesson = single_task([SCENE] * 5, 0, rng)
+        answer = lesson.items[-1]
+        assert isinstance(answer, Taught)
+        if answer.kind != "classification":
+            continue
+        labels = re.findall(r"'([^']*)'", str(lesson.items[0]))
+        assert answer.text in labels
+        present = {"circle", "star", "fish", "red", "blue", "white"}
+        told = {label for label in labels if label in SHAPES or label in COLOURS}
+        assert told & present <= {answer.text}
+
+
+def test_few_shot_answers_follow_the_examples() -> None:
+    rng = random.Random(6)
+    scenes = [Scene((Thing(shape, "red", "big", 4),), "white") for shape in SHAPES]
+    for _ in range(100):
+        lesson = few_shot(scenes, 0, rng)
+        assert lesson is not None
+        answer = lesson.items[-1]
+        assert isinstance(answer, Taught)
+        shown = scenes[lesson.pictures[0]].things[0].shape
+        text = "".join(item for item in lesson.items if isinstance(item, str))
+        example = text.split("Assistant:")[1].split("\n")[0].strip()
+        if "Fact" not in example and "fact" not in example and "know" not in example:
+            swapped = example.replace(shown, "circle").replace(shown.capitalize(), "Circle")
+            assert answer.text == swapped
+
+
+def test_small_talk_has_one_reply_for_each_text() -> None:
+    reply_to: dict[str, str] = {}
+    for reply, texts in smalltalk.REPLIES.items():
+        for text in texts:
+            assert reply_to.setdefault(text.casefold().rstrip("?!. "), reply) == reply, text
