@@ -1,0 +1,214 @@
+"""Pictures as people send them: decoding them safely, making them RGB, preprocessing them for the model."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import threading
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from inference.errors import CheckpointError, PictureError
+
+log = logging.getLogger(__name__)
+_header_lock = threading.Lock()
+
+MAX_BYTES: Final = 25 * 1024 * 1024
+MAX_PIXELS: Final = 50_000_000
+
+# Everything else that Pillow can open stays closed: EPS would start Ghostscript.
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
+_UPRIGHT_AFTER = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def open_picture(
+    data: bytes | Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
+) -> Image.Image:
+    """The picture in a file or its bytes, as `to_rgb` returns it; of an animation the first frame.
+
+    What kind of picture it is, its bytes say, not its name. Too large a one is refused before it is decoded.
+
+    Raises:
+        PictureError: there is no such file, or it is not a picture that can be read, or a limit is exceeded.
+    """
+    if isinstance(data, Path):
+        data = _read(data, max_bytes)
+    if not data:
+        raise PictureError("The picture is empty (0 bytes): send it again.")
+    if len(data) > max_bytes:
+        raise PictureError(_TOO_MANY_BYTES.format(max_bytes / 2**20))
+    too_many_pixels = (
+        f"The picture has too many pixels: at most {max_pixels / 1e6:.3g} million are possible, "
+        "send a smaller one."
+    )
+    try:
+        image = _open_header(data)
+    except Image.DecompressionBombError as error:
+        raise PictureError(too_many_pixels) from error
+    except Exception as error:  # a damaged header can raise anything
+        raise PictureError(
+            "This is not a picture that can be read: send a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF."
+        ) from error
+    with image:
+        if image.width * image.height > max_pixels:
+            raise PictureError(too_many_pixels)
+        return to_rgb(image)
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """The image in mode RGB as a person sees it: turned upright by its EXIF, transparency on white.
+
+    Values of more than 8 bits are scaled, not cut off: 16-bit modes by their full range, 32-bit and float
+    ones by the least of 1, 255 and 65535 that holds them all.
+
+    Raises:
+        PictureError: its data are damaged or incomplete, or it has no pixels.
+    """
+    if not image.width or not image.height:
+        raise PictureError("The picture has no pixels: send another one.")
+    try:
+        image.load()
+        image = _upright(image)
+        if image.mode.startswith(("I", "F")):
+            image = _eight_bits(image)
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = image.convert("RGB")
+    except Exception as error:  # each decoder has its own errors for damaged data
+        raise PictureError("The picture is damaged or incomplete: save it anew and send that.") from error
+    # Orientation and transparency are dealt with; nobody shall apply them a second time.
+    image.info = {}
+    return image
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessor:
+    """A checkpoint's way from a picture to the vision encoder's input.
+
+    The result equals that of `IdeficsImageProcessorPil` in transformers on the same RGB image.
+    """
+
+    size: int = 224
+    """Height and width in pixels; the aspect ratio is not kept."""
+    mean: tuple[float, ...] = (0.48145466, 0.4578275, 0.40821073)
+    """Of red, green and blue, between 0 and 1; the defaults of both are CLIP's."""
+    std: tuple[float, ...] = (0.26862954, 0.26130258, 0.27577711)
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or len(self.mean) != 3 or len(self.std) != 3 or not all(self.std):
+            raise CheckpointError(
+                "preprocessor_config.json is wrong: it needs a size, and a mean and deviation of 3 colours."
+            )
+
+    @classmethod
+    def from_checkpoint(cls, folder: Path) -> Preprocessor:
+        """Reads `preprocessor_config.json`, or `processor_config.json` as transformers 5 writes it.
+
+        Raises:
+            CheckpointError: the file is missing or damaged.
+        """
+        for name in ("preprocessor_config.json", "processor_config.json"):
+            path = folder / name
+            if path.is_file():
+                try:
+                    config = json.loads(path.read_text(encoding="utf-8"))
+                    return cls.of(config.get("image_processor", config))
+                except (ValueError, TypeError, KeyError, AttributeError) as error:
+                    raise CheckpointError(f"{path} is damaged: load the checkpoint again.") from error
+        raise CheckpointError(f"{folder} has no preprocessor_config.json: the checkpoint is incomplete.")
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Preprocessor:
+        """From the content of `preprocessor_config.json`; what it leaves out has IDEFICS' values.
+
+        Raises:
+            CheckpointError: a value is impossible.
+        """
+        size = config.get("image_size", config.get("size", cls().size))
+        if isinstance(size, Mapping):
+            if size.get("height") != size.get("width"):
+                raise CheckpointError("preprocessor_config.json is wrong: IDEFICS takes square pictures.")
+            size = size["height"]
+        return cls(
+            size=int(size),
+            mean=tuple(config.get("image_mean", cls().mean)),
+            std=tuple(config.get("image_std", cls().std)),
+        )
+
+    def __call__(self, image: Image.Image) -> NDArray[np.float32]:
+        """The image as float32 of shape (3, size, size): red, green, blue, each minus mean over deviation.
+
+        Raises:
+            PictureError: as in `to_rgb`.
+        """
+        resized = to_rgb(image).resize((self.size, self.size), Image.Resampling.BICUBIC)
+        values = np.asarray(resized, dtype=np.float32) / np.float32(255)
+        values -= np.array(self.mean, np.float32)
+        values /= np.array(self.std, np.float32)
+        return np.ascontiguousarray(values.transpose(2, 0, 1))
+
+
+_TOO_MANY_BYTES = "The picture's file is too large, at most {:.3g} MB are possible: send a smaller one."
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    try:
+        if path.stat().st_size > max_bytes:
+            raise PictureError(_TOO_MANY_BYTES.format(max_bytes / 2**20))
+        return path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise PictureError(f"The picture {path} cannot be opened: {reason}.") from error
+
+
+def _open_header(data: bytes) -> Image.Image:
+    Image.init()
+    formats = [each for each in _FORMATS if each in Image.OPEN]
+    # Filters of warnings belong to the whole process: one thread at a time. Pillow warns of what is said
+    # better here: too many pixels, and formats that this build of it lacks.
+    with _header_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Image.open(io.BytesIO(data), formats=formats)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # damaged metadata of a picture that is itself whole
+        log.debug("EXIF data cannot be read; the picture is taken as upright", exc_info=True)
+        return image
+    method = _UPRIGHT_AFTER.get(orientation) if isinstance(orientation, int) else None
+    return image if method is None else image.transpose(method)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A one-channel image of more than 8 bits in mode L, or LA if one value stands for transparency."""
+    if image.mode.startswith("I;16"):
+        deep = np.asarray(image)
+        grey = Image.fromarray((deep >> 8).astype(np.uint8))
+        transparent = image.info.get("transparency")
+        if isinstance(transparent, int):
+            grey.putalpha(Image.fromarray(np.where(deep == transparent, 0, 255).astype(np.uint8)))
+        return grey
+    values = np.asarray(image, dtype=np.float32)
+    values = np.where(np.isfinite(values), values, 0).clip(min=0)
+    highest = float(values.max())
+    white = next((each for each in (1.0, 255.0, 65535.0) if highest <= each), highest)
+    return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8))
