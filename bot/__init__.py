@@ -1,0 +1,1 @@
+"""The chat bot and its command line, on top of `inference`."""

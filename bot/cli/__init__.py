@@ -1,0 +1,1 @@
+"""What the commands of `idefics-bot` do; `bot.__main__` declares them."""

@@ -1,0 +1,157 @@
+"""`idefics-bot chat`: a conversation in the terminal, or with the lines of a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os.path
+import shlex
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, aclosing
+
+from PIL.Image import Image
+from rich.console import Console
+
+from bot.cli.arguments import read_pictures
+from bot.cli.conversation_window import ConversationWindow
+from bot.cli.faces import Face, face_of_this_process
+from bot.cli.failures import InputError, failure_of_ours
+from bot.cli.model import opened
+from bot.cli.options import ModelChoice, Sampling
+from bot.cli.task_requests import OPENING_QUESTION
+from bot.conversation.checkpoints import was_trained_on_turns
+from inference.errors import EngineError, InferenceError
+from inference.prompt import Generated
+from inference.surface import Engine
+from inference.tasks import TaskRequest
+
+logger = logging.getLogger(__name__)
+
+HELP = """\
+Write a question and press Enter.
+/image PATH  adds a picture to your next message
+/new         starts afresh
+/help        shows this
+/quit        leaves, as Ctrl-D does
+Ctrl-C stops an answer; where nothing is being answered, it leaves."""
+
+Run = Callable[[Coroutine[None, None, None]], None]
+
+
+def chat(images: Sequence[str], model: ModelChoice, sampling: Sampling) -> None:
+    """Talks until the person leaves or stdin ends.
+
+    Raises:
+        InputError, InferenceError: the model or a picture named in `images` cannot be had.
+        KeyboardInterrupt: the person left by Ctrl-C.
+    """
+    pictures = read_pictures(images)
+    face = face_of_this_process()
+    # The loop stands still while a line is typed, so that the prompt has Python's own line editing and
+    # Ctrl-C there raises KeyboardInterrupt; while something is answered, Ctrl-C cancels the answer.
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        try:
+            engine = runner.run(stack.enter_async_context(opened(model, Console(stderr=True))))
+            face.greet(model.checkpoint)
+            Conversation(engine, sampling, face, pictures, run=runner.run).talk()
+        finally:
+            runner.run(stack.aclose())
+
+
+class Conversation:
+    """One conversation between a face and an engine; `run` runs a coroutine to its end."""
+
+    def __init__(
+        self, engine: Engine, sampling: Sampling, face: Face, pictures: Sequence[Image], *, run: Run
+    ) -> None:
+        self._engine = engine
+        self._window = ConversationWindow(engine, sampling, base=not was_trained_on_turns(engine))
+        self._face = face
+        self._waiting = list(pictures)
+        self._run = run
+
+    def talk(self) -> None:
+        """Answers line by line. Pictures that nobody asks about are described, if need be at the end."""
+        if self._waiting and self._face.interactive:
+            self._face.show_question(OPENING_QUESTION)
+            self._answer(OPENING_QUESTION)
+        while (line := self._face.read(len(self._waiting))) is not None:
+            line = line.strip()
+            if line == "/quit":
+                return
+            if line.startswith("/"):
+                self._obey(*line.split(maxsplit=1))
+            elif line:
+                self._answer(line)
+        if self._waiting and not self._face.interactive:
+            self._answer(OPENING_QUESTION)
+
+    def _obey(self, command: str, argument: str = "") -> None:
+        match command:
+            case "/image" if argument:
+                try:
+                    self._waiting += read_pictures([_path(argument)])
+                except InputError as error:
+                    self._face.hint(str(error))
+            case "/image":
+                self._face.hint("Name the picture's file, such as /image house.png.")
+            case "/new":
+                self._window.clear()
+                self._waiting.clear()
+                self._face.hint("A new conversation; what was said before is forgotten.")
+            case "/help":
+                self._face.hint(HELP)
+            case _:
+                self._face.hint(f"There is no {command}; /help lists what there is.")
+
+    def _answer(self, text: str) -> None:
+        question: tuple[Image | str, ...] = (*self._waiting, text)
+        try:
+            request, dropped = self._window.request(question)
+            if dropped:
+                messages = "message no longer fits" if dropped == 1 else f"{dropped} messages no longer fit"
+                self._face.hint(f"The oldest {messages}, so the model does not see it any more.")
+            self._run(self._stream(question, request))
+        except KeyboardInterrupt:
+            if not self._face.interactive:
+                raise
+            self._face.hint("Stopped.")
+        except EngineError as error:
+            logger.exception("The engine failed")
+            self._face.hint(failure_of_ours(str(error)))
+        except InferenceError as error:
+            self._face.hint(str(error))
+
+    async def _stream(self, question: tuple[Image | str, ...], request: TaskRequest) -> None:
+        text = ""
+        try:
+            async with aclosing(self._engine.stream(request.prompt, request.options)) as stream:
+                with self._face.answer() as write:
+                    async for piece in stream:
+                        text += piece
+                        write(piece)
+        except asyncio.CancelledError:
+            # What was shown was said: without its ids it stands in the conversation as text.
+            if text.strip():
+                self._remember(question, text.strip())
+            raise
+        if stream.reply is None:
+            raise EngineError("The answer ended without a reply.")
+        self._remember(question, Generated(stream.reply.token_ids))
+
+    def _remember(self, question: tuple[Image | str, ...], answer: str | Generated) -> None:
+        self._window.remember(question, answer)
+        self._waiting.clear()
+
+
+def _path(typed: str) -> str:
+    """The file that was meant: as typed, or without the quotes and backslashes that terminals add."""
+    if not os.path.isfile(typed):
+        try:
+            words = shlex.split(typed)
+        except ValueError:  # an apostrophe in a name: nothing was quoted
+            words = []
+        if len(words) == 1:
+            typed = words[0]
+    return os.path.expanduser(typed)

@@ -1,0 +1,46 @@
+"""`idefics-bot db`: which tables the database has, and bringing them up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.cli.failures import InputError
+from bot.settings import SettingsError, load_settings
+from bot.store import migrate
+from bot.store.database import migrated, path_of, prepare
+
+
+def upgrade(config: Path | None) -> None:
+    """Makes the database or applies what is missing, and says where it stands then.
+
+    Raises:
+        InputError: the settings cannot be used.
+        StoreError: the database cannot be used.
+    """
+    url = _url(config)
+    prepare(url)
+    print(f"{path_of(url)}: revision {migrate.head()}, up to date")
+
+
+def current(config: Path | None) -> None:
+    """Prints the database's revision, and whether this version of the program needs a later one.
+
+    Raises:
+        InputError: the settings cannot be used.
+        StoreError: the database cannot be used.
+    """
+    url = _url(config)
+    path = path_of(url)
+    revision = migrated(url, migrate.current) if path.exists() else None
+    if revision == migrate.head():
+        print(f"{path}: revision {revision}, up to date")
+    else:
+        have = "no tables yet" if revision is None else f"revision {revision}"
+        print(f"{path}: {have}; idefics-bot db upgrade brings it to {migrate.head()}")
+
+
+def _url(config: Path | None) -> str:
+    try:
+        return load_settings(config).store.url
+    except SettingsError as error:
+        raise InputError(str(error)) from error

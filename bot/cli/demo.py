@@ -1,0 +1,61 @@
+"""`idefics-bot demo`: the playground, served until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import webbrowser
+from contextlib import AbstractAsyncContextManager
+
+from rich.console import Console
+
+from bot.app import serve_playground, until_signalled
+from bot.cli.configuration import configuration
+from bot.cli.failures import InputError
+from bot.cli.model import opened
+from bot.cli.options import ModelChoice
+from bot.settings import ModelSettings
+from bot.web.serving import AddressError
+from inference.surface import Engine
+
+
+def demo(host: str | None, port: int | None, model: str | None, *, browser: bool) -> None:
+    """Serves the playground; what is None is as in the settings.
+
+    Raises:
+        InputError: the settings or the address cannot be used.
+        StoreError, InferenceError: the database or the checkpoint cannot be used.
+    """
+    settings = configuration()
+    web = {"host": host, "port": port}
+    settings = settings.model_copy(
+        update={
+            "web": settings.web.model_copy(
+                update={name: value for name, value in web.items() if value is not None}
+            ),
+            "model": settings.model.model_copy(update={} if model is None else {"checkpoint": model}),
+        }
+    )
+
+    def ready(url: str) -> None:
+        print(f"The playground is at {url} (Ctrl-C ends it).", flush=True)
+        if browser and _has_screen():
+            webbrowser.open(url)
+
+    try:
+        asyncio.run(until_signalled(serve_playground(settings, _open_engine, ready=ready)))
+    except AddressError as error:
+        raise InputError(str(error)) from error
+
+
+def _open_engine(model: ModelSettings) -> AbstractAsyncContextManager[Engine]:
+    choice = ModelChoice(model.checkpoint, model.quantization, model.device, model.dtype)
+    return opened(choice, Console(stderr=True))
+
+
+def _has_screen() -> bool:
+    """Without one, Python would open a browser in the terminal."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,130 @@
+"""`idefics-bot run`: the Discord bot, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import discord
+from rich.console import Console
+
+from bot.app import Core, OpenEngine, core, serving_health, until_signalled
+from bot.bridge.address import DiscordAddress
+from bot.bridge.fetching import MediaFetcher
+from bot.bridge.login import LoginError, check_login, explained
+from bot.bridge.permissions import invite_url
+from bot.cli.configuration import configuration
+from bot.cli.failures import InputError
+from bot.cli.model import opened
+from bot.cli.options import ModelChoice
+from bot.client import IdeficsClient
+from bot.logs import configure_logs
+from bot.settings import ModelSettings, Settings, SettingsError
+from bot.web.serving import AddressError
+from inference.surface import Engine
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 8.0
+"""That answers under way are given when the program ends; with the rest of the ending it is under 20 s."""
+
+NO_TOKEN = "There is no token: set DISCORD_TOKEN to the one shown in Discord's developer portal, under Bot."
+WITHOUT_CONTENT = (
+    "The message content intent is not switched on in Discord's developer portal, under Bot. The bot works "
+    "without it, but outside direct messages it reads only what mentions it or replies to it: no follow-ups "
+    "without a mention, no pictures in messages that people reply to, nothing that others said before."
+)
+
+
+def run(config: Path | None) -> None:
+    """Answers in Discord until it is ended.
+
+    Raises:
+        InputError: the settings or the token cannot be used, or there is no Discord.
+        StoreError, InferenceError: the database or the checkpoint cannot be used.
+    """
+    settings = configuration(config)
+    try:
+        configure_logs(settings.log)
+        # The library misses what only voice needs.
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+        asyncio.run(until_signalled(serve_discord(settings, _open_engine)))
+    except (SettingsError, LoginError, AddressError) as error:
+        raise InputError(str(error)) from error
+
+
+async def serve_discord(settings: Settings, open_engine: OpenEngine) -> None:
+    """Serves until it is cancelled; answers under way are then given some seconds.
+
+    Raises:
+        LoginError: the token is missing or wrong, or there is no Discord.
+        AddressError: the health check cannot be served at web.host and web.port.
+        StoreError, InferenceError: as in `bot.app.core`.
+    """
+    token = token_of(settings)
+    address = address_of(settings)
+    # First, so that a wrong token is told before the model is loaded.
+    login = await check_login(address, token)
+    print(f"Logged in as {login.name}. Add it to a server: {invite_url(login.application_id)}", flush=True)
+    async with MediaFetcher(address) as fetcher, core(settings, fetcher, open_engine, grace_s=0) as parts:
+        for message_content in (True, False):
+            client = IdeficsClient(
+                service=parts.service,
+                store=parts.store,
+                fetcher=fetcher,
+                address=address,
+                ping_author=settings.discord.ping_author,
+                message_content=message_content,
+            )
+            try:
+                async with serving_health(settings, parts.service, {"discord": client.is_receiving}):
+                    await _connected(client, token, parts)
+            except discord.PrivilegedIntentsRequired:
+                if not message_content:
+                    raise
+                log.warning(WITHOUT_CONTENT)
+
+
+async def _connected(client: IdeficsClient, token: str, parts: Core) -> None:
+    async with client:
+        with explained(client.address):
+            await client.login(token)
+            connection = asyncio.create_task(client.connect(), name="Discord")
+            first = client.http.first_connection
+            either: set[asyncio.Future[Any]] = {connection, first}
+            try:
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                if first.done() and (error := first.result()) is not None:
+                    # Later the library tries again for as long as it takes; at the start somebody looks on.
+                    raise error
+                await asyncio.shield(connection)
+            except asyncio.CancelledError:
+                # While there still is a connection: the last answers are shown.
+                await parts.service.close(GRACE_S)
+                raise
+            finally:
+                connection.cancel()
+
+
+def token_of(settings: Settings) -> str:
+    """The configured token.
+
+    Raises:
+        LoginError: there is none.
+    """
+    token = settings.discord.token.get_secret_value().strip() if settings.discord.token else ""
+    if not token:
+        raise LoginError(NO_TOKEN)
+    return token
+
+
+def address_of(settings: Settings) -> DiscordAddress:
+    return DiscordAddress(settings.discord.api_url, settings.discord.media_hosts)
+
+
+def _open_engine(model: ModelSettings) -> AbstractAsyncContextManager[Engine]:
+    choice = ModelChoice(model.checkpoint, model.quantization, model.device, model.dtype)
+    return opened(choice, Console(stderr=True))

@@ -1,0 +1,1 @@
+"""What is remembered, in SQLite: the only room that speaks SQL."""

@@ -1,0 +1,150 @@
+"""How fast a full store is: `python -m bot.store.bench`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from sqlalchemy import create_engine, insert
+
+from bot.conversation.messages import Message, Origin, Person, Photo, Place, PlaceKind
+from bot.conversation.ports import Outcome, RequestState, StoredPhoto
+from bot.store import tables
+from bot.store.repository import SqlStore
+
+SERVER = 1
+CHANNELS = 20
+PEOPLE = 200
+WINDOW = 50
+"""Messages that a prompt is assembled from."""
+ANSWER = "A red house and a tree; the sun is above them."
+ANSWER_TOKENS = tuple(range(60))
+PHOTO = bytes(40_000)
+FIRST_ID = 1 << 60
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=100_000, help="how many the store holds")
+    parser.add_argument("--repeats", type=int, default=500, help="how often each thing is done")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(measure(Path(folder, "bench.sqlite3"), arguments.messages, arguments.repeats))
+
+
+async def measure(path: Path, messages: int, repeats: int) -> dict[str, float]:
+    """Fills a store at `path`; prints and returns what its main methods take, median milliseconds."""
+    url = f"sqlite+aiosqlite:///{path}"
+    async with SqlStore.open(url):
+        pass
+    fill(path, messages)
+    draw = random.Random(0)
+    end = FIRST_ID + 2 * messages
+    new = iter(range(end, end + 8 * repeats, 2))
+
+    async with SqlStore.open(url) as store:
+
+        async def history() -> None:
+            # From the newer half, so that every window is full.
+            before = draw.randrange(FIRST_ID + messages, end)
+            await store.history(message_of(draw.randrange(CHANNELS)).place, before, WINDOW)
+
+        async def record() -> None:
+            await store.record_message(message_of(next(new)), [], addressed=False)
+
+        async def record_photo() -> None:
+            message = message_of(next(new))
+            await store.record_message(message, [StoredPhoto(photo_of(message), PHOTO)], addressed=True)
+
+        async def answer() -> None:
+            # Messages at even places of the list have no answer yet.
+            question = message_of(FIRST_ID + 4 * draw.randrange(messages // 2))
+            request = await store.open_request(question)
+            if request is not None:
+                await store.start_request(request.id)
+                await store.add_answer_message(request.id, question.id + 1)
+                await store.finish_request(request.id, Outcome(RequestState.DONE, ANSWER, ANSWER_TOKENS))
+
+        print(f"{messages:,} messages; in milliseconds, {repeats} times each")
+        print(f"{'':34}{'median':>8}{'p99':>8}{'per s':>8}")
+        return {
+            what: await timed(what, work, repeats)
+            for what, work in {
+                f"history of {WINDOW} messages": history,
+                "message recorded": record,
+                "message with a picture recorded": record_photo,
+                "request, from opened to finished": answer,
+            }.items()
+        }
+
+
+async def timed(what: str, work: Callable[[], Awaitable[None]], repeats: int) -> float:
+    await work()  # connections are opened when they are first used
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        await work()
+        seconds.append(time.perf_counter() - start)
+    steps = quantiles(seconds, n=100)
+    print(f"{what:34}{steps[49] * 1e3:8.2f}{steps[98] * 1e3:8.2f}{len(seconds) / sum(seconds):8.0f}")
+    return steps[49] * 1e3
+
+
+def message_of(id: int) -> Message:
+    """The message with this id, whose place and author follow from it."""
+    place = Place(1000 + id // 2 % CHANNELS, PlaceKind.CHANNEL, SERVER)
+    author = Person(id // 2 % PEOPLE, f"Person {id // 2 % PEOPLE}")
+    return Message(id, place, author, Origin.PERSON, "What is on the left, and what colour is it?")
+
+
+def photo_of(message: Message) -> Photo:
+    return Photo(f"{message.id:064x}", 768, 512)
+
+
+def fill(path: Path, messages: int) -> None:
+    """Writes that many messages of one server: every second is answered, every tenth shows a picture."""
+    rows: dict[type[tables.Base], list[dict[str, Any]]] = {
+        tables.ServerRow: [{"id": SERVER}],
+        tables.PersonRow: [{"id": id, "name": f"Person {id}"} for id in range(PEOPLE)],
+        tables.ChannelRow: [
+            {"id": 1000 + number, "kind": PlaceKind.CHANNEL, "server_id": SERVER}
+            for number in range(CHANNELS)
+        ],
+        tables.MessageRow: [],
+        tables.PhotoRow: [],
+        tables.MessagePhotoRow: [],
+        tables.RequestRow: [],
+        tables.RequestAnswerRow: [],
+    }
+    for number in range(messages):
+        message = message_of(FIRST_ID + 2 * number)
+        facts = {"place_id": message.place.id, "text": message.text, "origin": message.origin}
+        flags = {"addressed": True, "mentions_bot": True, "replies_to_bot": False}
+        rows[tables.MessageRow].append({"id": message.id, "author_id": message.author.id, **facts, **flags})
+        if number % 10 == 0:
+            photo = photo_of(message)
+            file = {"sha256": photo.sha256, "width": photo.width, "height": photo.height, "data": PHOTO}
+            shown = {"message_id": message.id, "position": 0, "sha256": photo.sha256}
+            rows[tables.PhotoRow].append(file)
+            rows[tables.MessagePhotoRow].append(shown)
+        if number % 2:
+            request = {"id": message.id, "place_id": message.place.id, "asker_id": message.author.id}
+            reply = {"state": RequestState.DONE, "text": ANSWER, "token_ids": list(ANSWER_TOKENS)}
+            rows[tables.RequestRow].append(request | reply)
+            rows[tables.RequestAnswerRow].append({"message_id": message.id + 1, "request_id": message.id})
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        for table, values in rows.items():
+            connection.execute(insert(table), values)
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    main()

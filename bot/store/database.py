@@ -1,0 +1,182 @@
+"""Opens the SQLite file: one connection that writes, a few that read meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from bot.store import migrate
+from bot.store.errors import StoreError
+
+T = TypeVar("T")
+
+DRIVER = "sqlite+aiosqlite"
+BUSY_SECONDS = 30
+"""How long a statement waits for another process that writes."""
+READERS = 4
+
+_CAUSES = {
+    "SQLITE_BUSY": "another process has locked it: stop that one, or name another file",
+    "SQLITE_CANTOPEN": "its folder or the file itself may not be used: check the permissions",
+    "SQLITE_CORRUPT": "it is damaged: restore a copy, or move it away to start afresh",
+    "SQLITE_FULL": "the disk is full: make room",
+    "SQLITE_NOTADB": "it is not an SQLite database: name another file",
+    "SQLITE_READONLY": "it may only be read: check the permissions of the file and its folder",
+}
+
+
+class Database:
+    """Hands out connections to a file that `prepare` has seen."""
+
+    def __init__(self, path: Path) -> None:
+        url = URL.create(DRIVER, database=str(path))
+        # With a single connection, writers of this process queue here instead of polling SQLite's lock.
+        self._writer = create_async_engine(url, connect_args=_connecting(), **_pool(1))
+        _configure(self._writer.sync_engine, begin="BEGIN IMMEDIATE")
+        # Each step of a transaction waits for the connection's thread; a statement by itself needs none.
+        alone = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+        self._readers = create_async_engine(url, connect_args=_connecting(), **_pool(READERS), **alone)
+        _configure(self._readers.sync_engine)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection of which every statement sees the newest state."""
+        async with self._readers.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """The connection that writes; the block is one transaction."""
+        async with self._writer.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        await self._readers.dispose()
+        await self._writer.dispose()
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    """The database at `url`, made or upgraded if need be; leaving the block closes it.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    await asyncio.to_thread(prepare, url)
+    database = Database(path_of(url))
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def prepare(url: str) -> None:
+    """Makes the database or upgrades it, and lets readers go on while one writes, which the file remembers.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    migrated(url, migrate.upgrade)
+    with _at_once(path_of(url)) as engine, engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+
+
+def migrated(url: str, work: Callable[[Connection], T]) -> T:
+    """What `work`, of `bot.store.migrate`, returns; it is one transaction.
+
+    Raises:
+        StoreError: the database cannot be opened, or `work` cannot use it.
+    """
+    path = path_of(url)
+    with (
+        _at_once(path, begin="BEGIN IMMEDIATE", foreign_keys=False) as engine,
+        engine.begin() as connection,
+    ):
+        return work(connection)
+
+
+def path_of(url: str) -> Path:
+    """The file that a URL in SQLAlchemy's form names, in a folder that exists.
+
+    Raises:
+        StoreError: the URL does not name such a file.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = URL.create("")
+    if parsed.drivername != DRIVER or parsed.database in (None, "", ":memory:") or parsed.query:
+        raise StoreError("store.url must name a file, such as sqlite+aiosqlite:///idefics-bot.sqlite3.")
+    path = Path(str(parsed.database))
+    if not path.parent.is_dir():
+        raise StoreError(f"The database {path} cannot be opened: make the folder {path.parent} first.")
+    if path.is_dir():
+        raise StoreError(f"The database {path} cannot be opened: it is a folder, so name a file in it.")
+    return path
+
+
+@contextmanager
+def _at_once(path: Path, *, begin: str | None = None, foreign_keys: bool = True) -> Iterator[Engine]:
+    """An engine that works in the calling thread; its errors are explained."""
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), connect_args=_connecting(), poolclass=NullPool
+    )
+    _configure(engine, begin=begin, foreign_keys=foreign_keys)
+    with _explained(path):
+        yield engine
+
+
+def _pool(size: int) -> dict[str, int]:
+    return {"pool_size": size, "max_overflow": 0, "pool_timeout": 20 * BUSY_SECONDS}
+
+
+def _connecting() -> dict[str, Any]:
+    # The driver's own transactions begin too late to cover reads and table changes, so ours are explicit.
+    return {"timeout": BUSY_SECONDS, "isolation_level": None}
+
+
+def _configure(engine: Engine, *, begin: str | None = None, foreign_keys: bool = True) -> None:
+    """How its connections behave, and how their transactions begin."""
+    pragmas = [
+        f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
+        # What is deleted is overwritten, so that it cannot be read from the file.
+        "secure_delete = ON",
+        # A commit survives the end of the process; that of the power may take the newest ones.
+        "synchronous = NORMAL",
+    ]
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    if begin is not None:
+
+        @event.listens_for(engine, "begin")
+        def begun(connection: Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turns what SQLite reports about the file as a whole into a sentence."""
+    try:
+        yield
+    except StoreError as error:
+        raise StoreError(f"The database {path} cannot be opened: {error}") from error
+    except DBAPIError as error:
+        name = getattr(error.orig, "sqlite_errorname", "")
+        cause = next((text for code, text in _CAUSES.items() if name.startswith(code)), None)
+        if cause is None:
+            raise
+        raise StoreError(f"The database {path} cannot be opened: {cause}.") from error

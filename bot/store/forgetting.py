@@ -1,0 +1,110 @@
+"""Deletes what people take back, with whatever is left without a holder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, delete, exists, literal, select, true, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.conversation.ports import RequestState
+from bot.store.tables import (
+    ChannelRow,
+    ExampleRow,
+    MessagePhotoRow,
+    MessageRow,
+    PersonRow,
+    PhotoRow,
+    RequestAnswerRow,
+    RequestRow,
+    ServerRow,
+    SettingsRow,
+)
+
+OWED = (RequestState.WAITING, RequestState.RUNNING)
+
+FIGURES = (
+    "text",
+    "finish_reason",
+    "prompt_tokens",
+    "cached_tokens",
+    "completion_tokens",
+    "queued_seconds",
+    "first_token_seconds",
+    "total_seconds",
+    "error",
+)
+"""What an `Outcome` and a row of `requests` have under the same name, in the same form."""
+
+NO_OUTCOME: dict[str, Any] = dict.fromkeys((*FIGURES, "token_ids"))
+
+
+async def forget_message(connection: AsyncConnection, message_id: int) -> None:
+    """A person's message and its answer's text; or one of the bot's and with it the answer it is a part of.
+
+    Of an answer that is owed, losing a message loses nothing: the answer is still being written.
+    """
+    photos = await photos_of(connection, message_id)
+    author = await connection.scalar(select(MessageRow.author_id).where(MessageRow.id == message_id))
+    answered = select(RequestAnswerRow.request_id).where(RequestAnswerRow.message_id == message_id)
+    await connection.execute(
+        update(RequestRow)
+        .where((RequestRow.id == message_id) | (RequestRow.id.in_(answered) & RequestRow.state.not_in(OWED)))
+        .values(state=RequestState.FORGOTTEN, **NO_OUTCOME)
+    )
+    await forget_answer_message(connection, message_id)
+    await connection.execute(delete(MessageRow).where(MessageRow.id == message_id))
+    await _delete_unheld(connection, PhotoRow.sha256.in_(photos), PersonRow.id == author)
+
+
+async def forget_answer_message(connection: AsyncConnection, message_id: int) -> None:
+    await connection.execute(delete(RequestAnswerRow).where(RequestAnswerRow.message_id == message_id))
+
+
+async def forget_places(connection: AsyncConnection, where: ColumnElement[bool]) -> None:
+    """Rows of `ChannelRow` and all that hangs on them."""
+    await _forget_scopes(connection, select(ChannelRow.id).where(where))
+    await connection.execute(delete(ChannelRow).where(where))
+    await _delete_unheld(connection, true(), true())
+
+
+async def forget_server(connection: AsyncConnection, server_id: int) -> None:
+    await _forget_scopes(connection, select(literal(server_id)))
+    await forget_places(connection, ChannelRow.server_id == server_id)
+    await connection.execute(delete(ServerRow).where(ServerRow.id == server_id))
+
+
+async def photos_of(connection: AsyncConnection, message_id: int) -> set[str]:
+    """The pictures of a message, by hash."""
+    hashes = select(MessagePhotoRow.sha256).where(MessagePhotoRow.message_id == message_id)
+    return set(await connection.scalars(hashes))
+
+
+async def delete_unheld_photos(connection: AsyncConnection, among: ColumnElement[bool]) -> None:
+    """Those of the pictures that neither a message nor an example shows."""
+    await connection.execute(
+        delete(PhotoRow).where(
+            among,
+            ~exists().where(MessagePhotoRow.sha256 == PhotoRow.sha256),
+            ~exists().where(ExampleRow.sha256 == PhotoRow.sha256),
+        )
+    )
+
+
+async def _delete_unheld(
+    connection: AsyncConnection, photos: ColumnElement[bool], people: ColumnElement[bool]
+) -> None:
+    """Those of the pictures, and those of the people, of whom nothing is left."""
+    await delete_unheld_photos(connection, photos)
+    await connection.execute(
+        delete(PersonRow).where(
+            people,
+            ~exists().where(MessageRow.author_id == PersonRow.id),
+            ~exists().where(RequestRow.asker_id == PersonRow.id),
+        )
+    )
+
+
+async def _forget_scopes(connection: AsyncConnection, ids: Select[int]) -> None:
+    await connection.execute(delete(SettingsRow).where(SettingsRow.scope_id.in_(ids)))
+    await connection.execute(delete(ExampleRow).where(ExampleRow.scope_id.in_(ids)))

@@ -1,0 +1,33 @@
+"""A place's history: what the model is shown of it."""
+
+from __future__ import annotations
+
+from sqlalchemy import Integer, bindparam, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.conversation.messages import Place, PlaceKind, Remembered
+from bot.store.reading import REMEMBERED, exchanges
+from bot.store.tables import ChannelRow, MessageRow, OwnThreadRow
+
+# Made once: building a statement takes longer than running it.
+_CLEARED = select(ChannelRow.cleared_at).where(ChannelRow.id == bindparam("place")).scalar_subquery()
+_COUNTING = REMEMBERED.where(MessageRow.id < bindparam("before"), MessageRow.id > func.coalesce(_CLEARED, 0))
+NEWEST = (
+    _COUNTING.where(MessageRow.place_id == bindparam("place"))
+    .order_by(MessageRow.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
+OPENING = _COUNTING.where(
+    MessageRow.id
+    == select(OwnThreadRow.request_id).where(OwnThreadRow.thread_id == bindparam("place")).scalar_subquery()
+)
+
+
+async def history(connection: AsyncConnection, place: Place, before: int, limit: int) -> list[Remembered]:
+    """As `Store.history`; the exchange that opened a thread stands in the thread's parent."""
+    values = {"place": place.id, "before": before, "limit": limit}
+    found = await exchanges(connection, NEWEST, values)
+    if place.kind is PlaceKind.THREAD and len(found) < limit:
+        found += await exchanges(connection, OPENING, values)
+    messages = [message for exchange in reversed(found) for message in exchange]
+    return messages[max(0, len(messages) - limit) :]

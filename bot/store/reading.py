@@ -1,0 +1,182 @@
+"""From rows to the core's own types."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.conversation.channel_settings import ChannelSettings
+from bot.conversation.messages import (
+    Message,
+    Origin,
+    Person,
+    Photo,
+    Place,
+    PlaceKind,
+    Reference,
+    Remembered,
+)
+from bot.conversation.ports import Outcome, Request, RequestState
+from bot.store.forgetting import FIGURES, OWED
+from bot.store.tables import (
+    ChannelRow,
+    MessagePhotoRow,
+    MessageRow,
+    PersonRow,
+    PhotoRow,
+    RequestAnswerRow,
+    RequestRow,
+)
+
+THE_BOT = Person(0, "")
+"""The author of answers: the core knows its bot, and the id differs between chats."""
+
+SETTINGS = TypeAdapter(ChannelSettings)
+
+AnyRow = Row[*tuple[Any, ...]]
+AnySelect = Select[*tuple[Any, ...]]
+
+PLACE = (ChannelRow.id.label("place_id"), ChannelRow.kind, ChannelRow.server_id, ChannelRow.parent_id)
+
+REMEMBERED: AnySelect = (
+    select(
+        MessageRow.id,
+        MessageRow.place_id,
+        PersonRow.id.label("author_id"),
+        PersonRow.name,
+        MessageRow.origin,
+        MessageRow.text,
+        MessageRow.addressed,
+        MessageRow.reply_to_id,
+        RequestRow.text.label("answer"),
+        RequestRow.token_ids,
+        select(func.min(RequestAnswerRow.message_id))
+        .where(RequestAnswerRow.request_id == MessageRow.id)
+        .scalar_subquery()
+        .label("answer_id"),
+        select(
+            func.json_group_array(
+                func.json_array(MessagePhotoRow.position, PhotoRow.sha256, PhotoRow.width, PhotoRow.height)
+            )
+        )
+        .join(PhotoRow, PhotoRow.sha256 == MessagePhotoRow.sha256)
+        .where(MessagePhotoRow.message_id == MessageRow.id)
+        # Without it there would be a row, of an empty list to be parsed, for every message without a picture.
+        .group_by(MessagePhotoRow.message_id)
+        .scalar_subquery()
+        .label("photos"),
+    )
+    .join(PersonRow, PersonRow.id == MessageRow.author_id)
+    .outerjoin(RequestRow, RequestRow.id == MessageRow.id)
+)
+"""Messages, each with its pictures, and with its answer if it has one: one statement, so one state."""
+
+REQUEST: AnySelect = (
+    select(
+        RequestRow.id,
+        RequestRow.state,
+        *PLACE,
+        PersonRow.id.label("asker_id"),
+        PersonRow.name,
+    )
+    .join(ChannelRow, ChannelRow.id == RequestRow.place_id)
+    .join(PersonRow, PersonRow.id == RequestRow.asker_id)
+)
+
+
+async def exchanges(
+    connection: AsyncConnection, query: AnySelect, values: dict[str, int] | None = None
+) -> list[tuple[Remembered, ...]]:
+    """The messages of a `REMEMBERED` query in its order, each by itself or with its answer."""
+    return [(_question(row), *_answer(row)) for row in await connection.execute(query, values)]
+
+
+def _question(row: AnyRow) -> Remembered:
+    return Remembered(
+        id=row.id,
+        place_id=row.place_id,
+        author=Person(row.author_id, row.name),
+        by_bot=row.origin == Origin.SELF,
+        text=row.text,
+        photos=tuple(Photo(*photo) for _, *photo in sorted(json.loads(row.photos))) if row.photos else (),
+        addressed=row.addressed,
+        reply_to_id=row.reply_to_id,
+    )
+
+
+def _answer(row: AnyRow) -> tuple[Remembered, ...]:
+    """Empty if there is no text yet, or nothing was shown of it."""
+    if not row.answer or row.answer_id is None:
+        return ()
+    answer = Remembered(
+        id=row.answer_id,
+        place_id=row.place_id,
+        author=THE_BOT,
+        by_bot=True,
+        text=row.answer,
+        addressed=True,
+        reply_to_id=row.id,
+        # A label that was ranked, not written, has none.
+        token_ids=tuple(row.token_ids) or None,
+    )
+    return (answer,)
+
+
+async def requests(connection: AsyncConnection, where: ColumnElement[bool]) -> list[Request]:
+    """The requests that fulfil the condition, oldest first."""
+    rows = (await connection.execute(REQUEST.where(where).order_by(RequestRow.id))).all()
+    answers: dict[int, list[int]] = {row.id: [] for row in rows}
+    for request_id, message_id in await connection.execute(
+        select(RequestAnswerRow.request_id, RequestAnswerRow.message_id)
+        .where(RequestAnswerRow.request_id.in_(answers))
+        .order_by(RequestAnswerRow.request_id, RequestAnswerRow.message_id)
+    ):
+        answers[request_id].append(message_id)
+    return [
+        Request(
+            id=row.id,
+            question_id=row.id,
+            place=place_of(row),
+            asker=Person(row.asker_id, row.name),
+            state=RequestState(row.state),
+            answer_ids=tuple(answers[row.id]),
+        )
+        for row in rows
+    ]
+
+
+async def outcome_of(connection: AsyncConnection, request_id: int) -> Outcome | None:
+    """None while it is owed, or if there is no such request."""
+    query = select(RequestRow.__table__).where(RequestRow.id == request_id, RequestRow.state.not_in(OWED))
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return None
+    if row.state == RequestState.FORGOTTEN:
+        return Outcome(RequestState.FORGOTTEN, "")
+    return Outcome(
+        RequestState(row.state),
+        token_ids=tuple(row.token_ids),
+        **{name: getattr(row, name) for name in FIGURES},
+    )
+
+
+def place_of(row: AnyRow) -> Place:
+    """From columns `place_id`, `kind`, `server_id` and `parent_id`."""
+    return Place(row.place_id, PlaceKind(row.kind), row.server_id, row.parent_id)
+
+
+def message_of(row: AnyRow, place: Place, author: Person) -> Message:
+    """As it arrived, but for the offers: their pictures were kept when it was recorded."""
+    return Message(
+        id=row.id,
+        place=place,
+        author=author,
+        origin=Origin(row.origin),
+        text=row.text,
+        mentions_bot=row.mentions_bot,
+        reply_to=None if row.reply_to_id is None else Reference(row.reply_to_id, row.replies_to_bot),
+    )

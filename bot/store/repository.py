@@ -1,0 +1,251 @@
+"""The core's `Store` on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from sqlalchemy import exists, literal, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from bot.conversation.channel_settings import ChannelSettings
+from bot.conversation.messages import Message, Origin, Place, Remembered
+from bot.conversation.ports import Outcome, Request, RequestState, Store, StoredPhoto
+from bot.store import forgetting
+from bot.store.database import Database, opened
+from bot.store.forgetting import FIGURES, NO_OUTCOME, OWED
+from bot.store.history import history as read_history
+from bot.store.reading import (
+    PLACE,
+    REMEMBERED,
+    SETTINGS,
+    exchanges,
+    message_of,
+    outcome_of,
+    place_of,
+    requests,
+)
+from bot.store.tables import (
+    ChannelRow,
+    MessageRow,
+    OwnThreadRow,
+    PhotoRow,
+    RequestAnswerRow,
+    RequestRow,
+    SettingsRow,
+)
+from bot.store.writing import later, write_message, write_person, write_place
+
+
+class SqlStore(Store):
+    """What is remembered; see `Store` for the methods that have no word here."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str) -> AsyncIterator[SqlStore]:
+        """The store in the file that `url` names (sqlite+aiosqlite:///FILE), made or upgraded if need be.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        async with opened(url) as database:
+            yield SqlStore(database)
+
+    # Messages
+
+    async def record_message(
+        self, message: Message, photos: Sequence[StoredPhoto], *, addressed: bool
+    ) -> None:
+        async with self._database.writing() as connection:
+            if message.origin is Origin.SELF and await connection.scalar(
+                select(exists().where(RequestAnswerRow.message_id == message.id))
+            ):
+                return  # a part of an answer, which is kept with its request
+            await write_place(connection, message.place, seen=message.id)
+            await write_person(connection, message.author)
+            await write_message(connection, message, photos, addressed=addressed)
+
+    async def history(self, place: Place, before: int, limit: int) -> list[Remembered]:
+        async with self._database.reading() as connection:
+            return await read_history(connection, place, before, limit)
+
+    async def message(self, message_id: int) -> Remembered | None:
+        """A message, or the answer that this message of the bot's holds a part of."""
+        answered = select(RequestAnswerRow.request_id).where(RequestAnswerRow.message_id == message_id)
+        async with self._database.reading() as connection:
+            for exchange in await exchanges(connection, REMEMBERED.where(MessageRow.id == message_id)):
+                return exchange[0]
+            for exchange in await exchanges(connection, REMEMBERED.where(MessageRow.id.in_(answered))):
+                return next((one for one in exchange if one.by_bot), None)
+        return None
+
+    async def photo_data(self, sha256: str) -> bytes | None:
+        async with self._database.reading() as connection:
+            return await connection.scalar(select(PhotoRow.data).where(PhotoRow.sha256 == sha256))
+
+    async def clear_history(self, place_id: int, at: int) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(ChannelRow).where(ChannelRow.id == place_id).values(cleared_at=at)
+            )
+
+    # Requests
+
+    async def open_request(self, message: Message) -> Request | None:
+        async with self._database.writing() as connection:
+            await write_place(connection, message.place, seen=message.id)
+            await write_person(connection, message.author)
+            opened = await connection.execute(
+                insert(RequestRow)
+                .values(
+                    id=message.id,
+                    place_id=message.place.id,
+                    asker_id=message.author.id,
+                    state=RequestState.WAITING,
+                )
+                .on_conflict_do_nothing()
+            )
+        if opened.rowcount == 0:
+            return None
+        return Request(message.id, message.id, message.place, message.author, RequestState.WAITING)
+
+    async def start_request(self, request_id: int) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(RequestRow)
+                .where(RequestRow.id == request_id, RequestRow.state == RequestState.WAITING)
+                .values(state=RequestState.RUNNING)
+            )
+
+    async def add_answer_message(self, request_id: int, message_id: int) -> None:
+        request = select(literal(message_id), RequestRow.id).where(RequestRow.id == request_id)
+        async with self._database.writing() as connection:
+            await connection.execute(
+                insert(RequestAnswerRow)
+                .from_select(["message_id", "request_id"], request)
+                .on_conflict_do_nothing()
+            )
+
+    async def remove_answer_message(self, message_id: int) -> None:
+        async with self._database.writing() as connection:
+            await forgetting.forget_answer_message(connection, message_id)
+
+    async def finish_request(self, request_id: int, outcome: Outcome) -> None:
+        """A forgotten request stays so, whatever came out of it."""
+        figures = {name: getattr(outcome, name) for name in FIGURES}
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(RequestRow)
+                .where(RequestRow.id == request_id, RequestRow.state != RequestState.FORGOTTEN)
+                .values(state=outcome.state, token_ids=list(outcome.token_ids), **figures)
+            )
+
+    async def owed_requests(self) -> list[tuple[Request, Message]]:
+        """The questions come without offers: their pictures were kept when they were recorded."""
+        async with self._database.reading() as connection:
+            owed = await requests(connection, RequestRow.state.in_(OWED))
+            questions = await connection.execute(
+                select(MessageRow.__table__).where(MessageRow.id.in_([request.id for request in owed]))
+            )
+            rows = {row.id: row for row in questions}
+        return [
+            (request, message_of(rows[request.id], request.place, request.asker))
+            for request in owed
+            if request.id in rows
+        ]
+
+    async def request_of_answer(self, message_id: int) -> Request | None:
+        answered = select(RequestAnswerRow.request_id).where(RequestAnswerRow.message_id == message_id)
+        async with self._database.reading() as connection:
+            return next(iter(await requests(connection, RequestRow.id.in_(answered))), None)
+
+    async def request_of_question(self, message_id: int) -> Request | None:
+        async with self._database.reading() as connection:
+            return next(iter(await requests(connection, RequestRow.id == message_id)), None)
+
+    async def outcome(self, request_id: int) -> Outcome | None:
+        async with self._database.reading() as connection:
+            return await outcome_of(connection, request_id)
+
+    async def reopen_request(self, request_id: int) -> Request:
+        """The request as it is then: a forgotten one stays so.
+
+        Raises:
+            LookupError: there is no such request.
+        """
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(RequestRow)
+                .where(RequestRow.id == request_id, RequestRow.state != RequestState.FORGOTTEN)
+                .values(state=RequestState.WAITING, **NO_OUTCOME)
+            )
+            for request in await requests(connection, RequestRow.id == request_id):
+                return request
+        raise LookupError(f"There is no request {request_id}")
+
+    # Places
+
+    async def settings(self, place: Place) -> list[ChannelSettings]:
+        scopes = [one for one in (place.id, place.parent_id, place.server_id) if one is not None]
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(SettingsRow.scope_id, SettingsRow.settings).where(SettingsRow.scope_id.in_(scopes))
+            )
+            stored = {row.scope_id: SETTINGS.validate_python(row.settings) for row in rows}
+        return [stored.get(scope, ChannelSettings()) for scope in scopes]
+
+    async def change_settings(self, scope_id: int, settings: ChannelSettings) -> None:
+        values = {"settings": SETTINGS.dump_python(settings, mode="json", exclude_none=True)}
+        async with self._database.writing() as connection:
+            await connection.execute(
+                insert(SettingsRow).values(scope_id=scope_id, **values).on_conflict_do_update(set_=values)
+            )
+
+    async def adopt_thread(self, thread: Place, request_id: int) -> None:
+        opening = select(literal(thread.id), RequestRow.id).where(RequestRow.id == request_id)
+        async with self._database.writing() as connection:
+            await write_place(connection, thread, seen=thread.id)
+            await connection.execute(
+                insert(OwnThreadRow)
+                .from_select(["thread_id", "request_id"], opening)
+                .on_conflict_do_nothing()
+            )
+
+    async def is_own_thread(self, place_id: int) -> bool:
+        async with self._database.reading() as connection:
+            return bool(await connection.scalar(select(exists().where(OwnThreadRow.thread_id == place_id))))
+
+    async def seen_places(self) -> list[tuple[Place, int]]:
+        """Those with the newest messages come first."""
+        seen = select(*PLACE, ChannelRow.last_seen_id).where(ChannelRow.last_seen_id.is_not(None))
+        async with self._database.reading() as connection:
+            rows = await connection.execute(seen.order_by(ChannelRow.last_seen_id.desc()))
+            return [(place_of(row), row.last_seen_id) for row in rows]
+
+    async def mark_seen(self, place_id: int, message_id: int) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(ChannelRow).where(ChannelRow.id == place_id).values(last_seen_id=later(message_id))
+            )
+
+    # Forgetting
+
+    async def forget_message(self, message_id: int) -> None:
+        """Of an answer in several messages, each takes the whole with it, unless it is owed."""
+        async with self._database.writing() as connection:
+            await forgetting.forget_message(connection, message_id)
+
+    async def forget_place(self, place_id: int) -> None:
+        """A channel with its threads, or a thread: everything in it."""
+        async with self._database.writing() as connection:
+            await forgetting.forget_places(
+                connection, (ChannelRow.id == place_id) | (ChannelRow.parent_id == place_id)
+            )
+
+    async def forget_server(self, server_id: int) -> None:
+        """A server with everything in it."""
+        async with self._database.writing() as connection:
+            await forgetting.forget_server(connection, server_id)

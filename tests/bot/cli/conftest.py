@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bot.__main__ import main
+from tests.bot.cli.engines import ScriptedEngine, loader_of
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Commands configure the logging of the whole process."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    logging.captureWarnings(False)
+    for handler in [one for one in root.handlers if one not in handlers]:
+        root.removeHandler(handler)
+        handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's log is written, here and in the processes that the test starts."""
+    folder = tmp_path / "state"
+    for variable in ("XDG_STATE_HOME", "LOCALAPPDATA", "HOME"):
+        monkeypatch.setenv(variable, str(folder))
+    return folder
+
+
+@pytest.fixture
+def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Writes a picture of one colour into the working directory and returns its name."""
+    monkeypatch.chdir(tmp_path)
+
+    def draw(name: str, colour: str = "red") -> str:
+        Image.new("RGB", (32, 32), colour).save(tmp_path / name)
+        return name
+
+    return draw
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command with a scripted engine in this process: exit status, stdout, stderr."""
+
+    def run(*arguments: str, engine: ScriptedEngine | None = None) -> tuple[int, str, str]:
+        monkeypatch.setattr("bot.cli.model.load_engine", loader_of(engine or ScriptedEngine()))
+        status = main(arguments)
+        out, err = capfd.readouterr()
+        return status, out, err
+
+    return run

@@ -1,0 +1,211 @@
+"""The bot as `idefics-bot run` starts it, with a scripted engine, on a stand-in for Discord."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from discord.http import Route
+from pydantic import SecretStr
+
+from bot.bridge.login import BAD_TOKEN, LoginError
+from bot.cli.run import NO_TOKEN, WITHOUT_CONTENT, serve_discord
+from bot.settings import DiscordSettings, ModelSettings, Settings, StoreSettings, WebSettings
+from tests.bot.discord_world import picture
+from tests.fake_engine import FakeEngine, Script
+from tests.standin import faults
+from tests.standin.standin import StandIn
+from tests.standin.things import Channel, Message
+
+MESSAGES = "/channels/{channel_id}/messages"
+Story = Callable[[StandIn, Channel], Awaitable[None]]
+
+
+def settings(folder: Path, api_url: str, token: str | None) -> Settings:
+    return Settings(
+        discord=DiscordSettings(api_url=api_url, token=SecretStr(token) if token is not None else None),
+        store=StoreSettings(url=f"sqlite+aiosqlite:///{folder / 'test.sqlite3'}"),
+        web=WebSettings(port=0),
+    )
+
+
+@asynccontextmanager
+async def running(standin: StandIn, folder: Path, *answers: Script) -> AsyncIterator[asyncio.Task[None]]:
+    """The bot from the moment that it is connected; at the end it is stopped as by a signal."""
+
+    @asynccontextmanager
+    async def engine(model: ModelSettings) -> AsyncIterator[FakeEngine]:
+        yield FakeEngine(*answers)
+
+    work = asyncio.create_task(serve_discord(settings(folder, standin.api_url, standin.token), engine))
+    connected = asyncio.create_task(standin.wait_until_connected())
+    await asyncio.wait({work, connected}, return_when=asyncio.FIRST_COMPLETED)
+    connected.cancel()
+    if work.done():
+        await work
+    yield work
+    work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
+
+
+def tell(folder: Path, story: Story, *answers: Script, message_content: bool = True) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(60), StandIn(message_content=message_content) as standin:
+            channel = standin.add_channel(standin.add_server())
+            async with running(standin, folder, *answers):
+                await story(standin, channel)
+
+    asyncio.run(main())
+
+
+async def finished(standin: StandIn, **where: Message | Channel) -> Message:
+    """The bot's answer once it is whole."""
+    message = await standin.wait_for_message(**where)  # type: ignore[arg-type]
+    await standin.wait_for(lambda: "Regenerate" in message.buttons, "the answer is finished")
+    return message
+
+
+def test_everything_goes_to_the_configured_api(tmp_path: Path) -> None:
+    base = Route.BASE
+
+    async def story(standin: StandIn, channel: Channel) -> None:
+        alice = standin.add_person("Alice")
+        question = await alice.send(channel, f"{standin.bot.mention} what?", pictures=[picture()])
+        answer = await finished(standin, reply_to=question)
+        assert answer.text == "A red square."
+        interaction = await alice.click(answer, "Regenerate")
+        assert interaction
+        await standin.wait_for(lambda: answer.text == "Answer 2.", "it is answered once more")
+        assert Route.BASE == base
+
+    tell(tmp_path, story, "A red square.")
+
+
+def test_a_lost_answer_of_discord_never_doubles_a_message(tmp_path: Path) -> None:
+    async def story(standin: StandIn, channel: Channel) -> None:
+        alice = standin.add_person("Alice")
+        standin.fail("POST", "/messages$", faults.AnswerLost())
+        question = await alice.send(channel, f"{standin.bot.mention} what?")
+        await finished(standin, reply_to=question)
+        assert len(standin.by_bot(channel)) == 1
+        assert len(standin.calls("POST", MESSAGES)) == 2
+
+    tell(tmp_path, story)
+
+
+def test_a_server_without_discords_front_may_ask_to_wait(tmp_path: Path) -> None:
+    async def story(standin: StandIn, channel: Channel) -> None:
+        alice = standin.add_person("Alice")
+        busy = faults.Answer(429, {"message": "slow", "retry_after": 0.05}, {"Retry-After": "0.05"})
+        standin.fail("POST", "/messages$", busy)
+        standin.fail("PATCH", "/messages/", faults.rate_limited(0.05))
+        standin.fail("PATCH", "/messages/", faults.SERVER_ERROR)
+        question = await alice.send(channel, f"{standin.bot.mention} what?")
+        await finished(standin, reply_to=question)
+        assert len(standin.by_bot(channel)) == 1
+
+    tell(tmp_path, story)
+
+
+def test_a_ban_is_not_made_longer_by_asking_again(tmp_path: Path) -> None:
+    async def story(standin: StandIn, channel: Channel) -> None:
+        alice = standin.add_person("Alice")
+        standin.fail("POST", "/messages$", faults.BLOCKED)
+        await alice.send(channel, f"{standin.bot.mention} what?")
+        await standin.wait_for(lambda: standin.calls("POST", MESSAGES), "it tries")
+        assert standin.by_bot(channel) == []
+
+    tell(tmp_path, story, ["one", " two"])
+
+
+def test_a_dropped_connection_is_resumed_where_discord_said(tmp_path: Path) -> None:
+    async def story(standin: StandIn, channel: Channel) -> None:
+        alice = standin.add_person("Alice")
+        await standin.gateway.drop_connections()
+        question = await alice.send(channel, f"{standin.bot.mention} what?")
+        await finished(standin, reply_to=question)
+        assert standin.gateway.log[-1].startswith("RESUME /resume") or "RESUME /resume" in standin.gateway.log
+        assert standin.gateway.log.count("IDENTIFY /gateway") == 1
+
+    tell(tmp_path, story)
+
+
+def test_after_an_invalid_session_the_api_is_asked_for_its_gateway(tmp_path: Path) -> None:
+    async def story(standin: StandIn, channel: Channel) -> None:
+        alice = standin.add_person("Alice")
+        await standin.gateway.drop_connections()
+        await standin.wait_for(lambda: "RESUME /resume" in standin.gateway.log, "it resumes")
+        asked = len(standin.calls("GET", "/gateway/bot"))
+        standin.gateway.invalidate_sessions()
+        await standin.wait_for(lambda: standin.gateway.log.count("IDENTIFY /gateway") == 2, "a new session")
+        assert len(standin.calls("GET", "/gateway/bot")) == asked + 1
+        question = await alice.send(channel, f"{standin.bot.mention} what?")
+        await finished(standin, reply_to=question)
+
+    tell(tmp_path, story)
+
+
+def test_without_the_intent_it_runs_and_says_what_that_costs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(standin: StandIn, channel: Channel) -> None:
+        alice = standin.add_person("Alice")
+        question = await alice.send(channel, f"{standin.bot.mention} what?")
+        await finished(standin, reply_to=question)
+
+    tell(tmp_path, story, message_content=False)
+    assert WITHOUT_CONTENT in caplog.text
+
+
+def test_the_end_leaves_the_answer_for_the_next_start(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(60), StandIn() as standin:
+            channel = standin.add_channel(standin.add_server())
+            alice = standin.add_person("Alice")
+            async with running(standin, tmp_path, ["A red", asyncio.Event()]):
+                question = await alice.send(channel, f"{standin.bot.mention} what?", pictures=[picture()])
+                begun = await standin.wait_for_message(reply_to=question)
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr("bot.cli.run.GRACE_S", 0.0)
+            assert list(begun.buttons) == ["Stop"]
+            await alice.send(channel, f"{standin.bot.mention} and this?")
+            async with running(standin, tmp_path, "A red square."):
+                await standin.wait_for(lambda: len(standin.by_bot(channel)) == 2, "both are answered")
+                await standin.wait_for(
+                    lambda: begun.text == "A red square.", "the first goes on where it was"
+                )
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("token", [None, "", "wrong.token", "bad\ntoken", "tökén"])
+def test_a_missing_or_wrong_token_is_one_sentence(tmp_path: Path, token: str | None) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(30), StandIn() as standin:
+            await serve_discord(settings(tmp_path, standin.api_url, token), None)  # type: ignore[arg-type]
+
+    with pytest.raises(LoginError) as raised:
+        asyncio.run(main())
+    assert str(raised.value) == (BAD_TOKEN if token else NO_TOKEN)
+
+
+def test_no_discord_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(LoginError, match=r"127\.0\.0\.1:9/api/v10 or its gateway cannot be reached"):
+        asyncio.run(
+            serve_discord(settings(tmp_path, "http://127.0.0.1:9/api/v10", "token"), None)  # type: ignore[arg-type]
+        )
+
+
+def test_a_gateway_that_cannot_be_reached_at_the_start_is_one_sentence(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(30), StandIn() as standin:
+            standin.gateway.url = "ws://127.0.0.1:9/gateway"
+            async with running(standin, tmp_path):
+                raise AssertionError("it runs")
+
+    with pytest.raises(LoginError, match="or its gateway cannot be reached"):
+        asyncio.run(main())
