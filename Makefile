@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := demo
 
 demo: $(INSTALLED)
-	@$(BIN)/idefics-bot chat docs/sample.png
+	@$(BIN)/idefics-bot demo
 
 test: lint
 	@echo "pytest"

@@ -69,7 +69,7 @@ async def serve_discord(settings: Settings, open_engine: OpenEngine) -> None:
     # First, so that a wrong token is told before the model is loaded.
     login = await check_login(address, token)
     print(f"Logged in as {login.name}. Add it to a server: {invite_url(login.application_id)}", flush=True)
-    async with MediaFetcher(address) as fetcher, core(settings, fetcher, open_engine, grace_s=0) as parts:
+    async with MediaFetcher(address) as fetcher, core(settings, fetcher, open_engine) as parts:
         for message_content in (True, False):
             client = IdeficsClient(
                 service=parts.service,

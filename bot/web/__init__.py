@@ -1,0 +1,1 @@
+"""The browser's side: the playground, and what shows that the program is well."""

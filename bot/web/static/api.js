@@ -1,0 +1,61 @@
+// What the page asks of the server.
+
+/** A request that was not fulfilled; the message is a sentence for the person. */
+export class Refused extends Error {}
+
+async function send(method, address, body) {
+  let response;
+  try {
+    response = await fetch(address, { method, body });
+  } catch {
+    throw new Refused("The playground cannot be reached: is it still running?");
+  }
+  if (response.ok) {
+    return;
+  }
+  const answer = await response.json().catch(() => ({}));
+  throw new Refused(answer.error ?? "Something went wrong in the playground; its log has the details.");
+}
+
+/** A question: its text, its pictures as {blob, name}, and the task that it is. */
+export function ask({ text, pictures, task }) {
+  const form = new FormData();
+  form.append("text", text);
+  form.append("mode", task.mode);
+  form.append("labels", JSON.stringify(task.labels));
+  form.append("prefix", task.prefix);
+  for (const { blob, name } of pictures) {
+    form.append("photo", blob, name);
+  }
+  return send("POST", "/messages", form);
+}
+
+export function stop(request) {
+  return send("POST", `/requests/${request}/stop`);
+}
+
+export function regenerate(request) {
+  return send("POST", `/requests/${request}/regenerate`);
+}
+
+export function forgetConversation() {
+  return send("DELETE", "/conversation");
+}
+
+/**
+ * Calls the handler that is named like each event, with its data. The first event is the whole
+ * conversation, also after the connection was lost; `online` is told whether there is one.
+ */
+export function listen(handlers, online) {
+  const source = new EventSource("/events");
+  source.addEventListener("open", () => online(true));
+  source.addEventListener("error", () => {
+    online(false);
+    if (source.readyState === EventSource.CLOSED) {
+      setTimeout(() => listen(handlers, online), 2000);
+    }
+  });
+  for (const [name, handle] of Object.entries(handlers)) {
+    source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
+  }
+}

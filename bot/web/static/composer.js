@@ -1,0 +1,135 @@
+// What is about to be sent: pictures, text, task.
+
+import { Refused } from "./api.js";
+import { byId, element, icon } from "./dom.js";
+import { Task } from "./task.js";
+
+const MOST_PICTURES = 10;
+const MOST_BYTES = 25 * 1024 * 1024;
+const SUGGESTIONS = [
+  "What is in this picture?",
+  "How many things are there?",
+  "What is on the left?",
+  "Which colours?",
+];
+
+export class Composer {
+  #pictures = [];
+
+  /** `send` takes {text, pictures, task}; `complain` shows a sentence, or takes it away if it is empty. */
+  constructor({ send, complain }) {
+    this.send = send;
+    this.complain = complain;
+    this.form = byId("composer");
+    this.text = byId("text");
+    this.task = new Task(() => this.refresh());
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    this.text.addEventListener("input", () => this.refresh());
+    this.text.addEventListener("keydown", (event) => this.#onKey(event));
+    byId("suggestions").append(
+      ...SUGGESTIONS.map((question) => {
+        const button = element("button", { type: "button", textContent: question });
+        button.addEventListener("click", () => {
+          this.text.value = question;
+          this.#submit();
+        });
+        return button;
+      }),
+    );
+    this.refresh();
+  }
+
+  /** Adds files that people picked, dropped, pasted or drew. */
+  add(files) {
+    const pictures = [...files].filter((file) => file.type.startsWith("image/") || file.type === "");
+    const small = pictures.filter((file) => file.size <= MOST_BYTES);
+    const room = MOST_PICTURES - this.#pictures.length;
+    this.#pictures.push(
+      ...small.slice(0, room).map((blob) => ({ blob, name: blob.name || "picture.png", url: URL.createObjectURL(blob) })),
+    );
+    if (pictures.length < files.length) {
+      this.complain("Only pictures can be added.");
+    } else if (small.length < pictures.length) {
+      this.complain("A picture may have 25 MB at most: send a smaller one.");
+    } else if (small.length > room) {
+      this.complain(`A message has at most ${MOST_PICTURES} pictures.`);
+    } else {
+      this.complain("");
+    }
+    this.#showPictures();
+    this.focus();
+  }
+
+  /** Puts the cursor where one writes, unless that would cover half a phone with a keyboard. */
+  focus() {
+    if (matchMedia("(pointer: fine)").matches) {
+      this.text.focus();
+    }
+  }
+
+  async #submit() {
+    const message = { text: this.text.value, pictures: this.#pictures, task: this.task.chosen };
+    if (!this.task.isReady(message.text, message.pictures.length)) {
+      return;
+    }
+    this.text.value = "";
+    this.#pictures = [];
+    this.#showPictures();
+    this.complain("");
+    try {
+      await this.send(message);
+      message.pictures.forEach(({ url }) => URL.revokeObjectURL(url));
+    } catch (error) {
+      if (!(error instanceof Refused)) {
+        throw error;
+      }
+      this.text.value = [message.text, this.text.value].filter(Boolean).join("\n");
+      this.#pictures.unshift(...message.pictures);
+      this.#showPictures();
+      this.complain(error.message);
+    }
+  }
+
+  #onKey(event) {
+    // Where keys are on the screen, Enter makes a line; while an input method composes, it is that method's.
+    const sends = event.key === "Enter" && !event.shiftKey && !event.isComposing;
+    if (sends && matchMedia("(pointer: fine)").matches) {
+      event.preventDefault();
+      this.#submit();
+    }
+  }
+
+  #showPictures() {
+    const shown = this.#pictures.map((picture, number) => {
+      const label = `Remove picture ${number + 1}`;
+      const remove = element("button", { type: "button", title: label, ariaLabel: label }, icon("close"));
+      remove.addEventListener("click", () => {
+        URL.revokeObjectURL(picture.url);
+        this.#pictures = this.#pictures.filter((one) => one !== picture);
+        this.#showPictures();
+        this.focus();
+      });
+      const image = element("img", { src: picture.url, alt: `Picture ${number + 1}: ${picture.name}` });
+      return element("li", {}, image, remove);
+    });
+    byId("attached").replaceChildren(...shown);
+    byId("attached").hidden = !shown.length;
+    this.refresh();
+  }
+
+  /** Shows what follows from the text, the pictures and the task. */
+  refresh() {
+    const { text, task } = this;
+    text.placeholder = task.hint(this.#pictures.length);
+    byId("send").disabled = !task.isReady(text.value, this.#pictures.length);
+    byId("suggestions").hidden = !(this.#pictures.length && task.isQuestion && !text.value);
+    // Browsers without field-sizing.
+    if (!CSS.supports("field-sizing", "content")) {
+      text.style.height = "auto";
+      text.style.height = `${text.scrollHeight}px`;
+    }
+  }
+}

@@ -1,0 +1,168 @@
+// Questions and answers on the page.
+
+import { element, icon } from "./dom.js";
+
+const UNFINISHED = new Set(["waiting", "running"]);
+const NEAR = 120; // pixels from the end within which the page follows what is written
+
+const WITHOUT_TEXT = {
+  stopped: "Stopped before it began.",
+  failed: "There is no answer, as something went wrong.",
+  done: "The model had nothing to say.",
+};
+
+/** Shows exchanges in `place`; `onStop` and `onRegenerate` get a request's id, `announce` a text to be read out. */
+export class Conversation {
+  #exchanges = new Map();
+
+  constructor(place, { onStop, onRegenerate, announce }) {
+    this.place = place;
+    this.onStop = onStop;
+    this.onRegenerate = onRegenerate;
+    this.announce = announce;
+    // Who reads the end stays there while the page grows; who has gone back is left alone.
+    let near = true;
+    addEventListener("scroll", () => {
+      near = isNearEnd();
+    });
+    new ResizeObserver(() => {
+      if (near && !this.isEmpty) {
+        scrollToEnd();
+      }
+    }).observe(document.body);
+  }
+
+  get isEmpty() {
+    return this.#exchanges.size === 0;
+  }
+
+  /** The newest request that is not finished. */
+  get unfinished() {
+    return [...this.#exchanges.values()].findLast(({ answer }) => UNFINISHED.has(answer?.state))?.answer.request;
+  }
+
+  /** Replaces everything. */
+  show(exchanges) {
+    this.#exchanges.clear();
+    this.place.replaceChildren();
+    for (const { question, answer } of exchanges) {
+      this.showQuestion(question);
+      if (answer) {
+        this.showAnswer(answer);
+      }
+    }
+    scrollToEnd();
+  }
+
+  showQuestion(question) {
+    if (this.#exchanges.has(question.id)) {
+      return;
+    }
+    const place = element("div", { className: "answer" });
+    const article = element("article", { className: "exchange" }, questionElement(question), place);
+    this.#exchanges.set(question.id, { article, place });
+    this.place.append(article);
+    scrollToEnd();
+  }
+
+  showAnswer(answer) {
+    const exchange = this.#exchanges.get(answer.question);
+    if (!exchange) {
+      return;
+    }
+    const wasUnfinished = UNFINISHED.has(exchange.answer?.state);
+    const isUnfinished = UNFINISHED.has(answer.state);
+    exchange.answer = answer;
+    exchange.place.setAttribute("aria-busy", String(isUnfinished));
+    // While text comes in, only the text changes, so that a button keeps the focus.
+    const text = exchange.place.querySelector(".answer-text");
+    if (text && answer.text && wasUnfinished && isUnfinished) {
+      text.textContent = answer.text;
+    } else {
+      this.#build(exchange.place, answer, isUnfinished);
+    }
+    if (wasUnfinished && !isUnfinished) {
+      this.announce([answer.text, ...answer.notes].filter(Boolean).join(" ") || WITHOUT_TEXT[answer.state]);
+    }
+  }
+
+  forget({ id }) {
+    this.#exchanges.get(id)?.article.remove();
+    this.#exchanges.delete(id);
+  }
+
+  #build(place, answer, isUnfinished) {
+    const hadFocus = place.contains(document.activeElement);
+    const parts = [];
+    if (answer.text) {
+      parts.push(element("p", { className: "answer-text", dir: "auto", textContent: answer.text }));
+    } else if (isUnfinished) {
+      parts.push(element("p", { className: "thinking", textContent: waitingText(answer.place) }));
+    }
+    const notes = answer.text || isUnfinished || answer.notes.length ? answer.notes : [WITHOUT_TEXT[answer.state]];
+    parts.push(...notes.map((note) => element("p", { className: "note", dir: "auto", textContent: note })));
+    const button = isUnfinished
+      ? this.#button("stop", "Stop", () => this.onStop(answer.request))
+      : this.#button("again", "Regenerate", () => this.onRegenerate(answer.request));
+    const below = element("div", { className: "below" }, button);
+    if (answer.speed) {
+      below.append(element("span", { className: "speed", textContent: speedText(answer.speed) }));
+    }
+    place.replaceChildren(...parts, below);
+    if (hadFocus) {
+      button.focus();
+    }
+  }
+
+  #button(name, label, action) {
+    const button = element("button", { type: "button", className: "quiet" }, icon(name), element("span", {}, label));
+    button.addEventListener("click", action);
+    return button;
+  }
+}
+
+function questionElement({ text, photos }) {
+  const question = element("div", { className: "question" });
+  if (photos.length) {
+    const shown = photos.map(({ sha256, width, height }, number) => {
+      const address = `/photos/${sha256}`;
+      const alt = photos.length > 1 ? `Picture ${number + 1} of the question` : "The picture of the question";
+      const image = element("img", { src: address, alt, width, height });
+      return element("li", {}, element("a", { href: address, target: "_blank", rel: "noopener" }, image));
+    });
+    question.append(element("ul", { className: "photos" }, ...shown));
+  }
+  if (text) {
+    question.append(element("p", { className: "question-text", dir: "auto", textContent: text }));
+  }
+  return question;
+}
+
+function waitingText(place) {
+  if (place > 1) {
+    return `Waiting: ${place - 1} ${place === 2 ? "answer" : "answers"} before this one`;
+  }
+  return place === 1 ? "Waiting: next in line" : "Looking";
+}
+
+function speedText({ first_token_seconds: first, tokens_per_second: rate, tokens }) {
+  const parts = [`${seconds(first)} to the first token`];
+  if (rate !== null) {
+    parts.push(`${rate >= 10 ? Math.round(rate) : rate.toFixed(1)} tokens/s`);
+  }
+  parts.push(`${tokens} ${tokens === 1 ? "token" : "tokens"}`);
+  return parts.join(" · ");
+}
+
+function seconds(value) {
+  return value < 0.1 ? `${Math.round(value * 1000)} ms` : `${value.toFixed(value < 10 ? 2 : 0)} s`;
+}
+
+function isNearEnd() {
+  const page = document.documentElement;
+  return page.scrollHeight - page.clientHeight - page.scrollTop < NEAR;
+}
+
+function scrollToEnd() {
+  document.documentElement.scrollTop = document.documentElement.scrollHeight;
+}

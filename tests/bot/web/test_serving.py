@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.app import core, serve_playground, serving_health
+from bot.settings import ModelSettings, Settings, WebSettings
+from bot.web.serving import AddressError, bind, url_of
+from bot.web.uploads import HeldPhotos
+from tests.bot.conversation.chats import on_loop
+from tests.bot.web.playgrounds import playground, settings
+from tests.fake_engine import FakeEngine
+
+
+def test_a_port_in_use_is_a_sentence() -> None:
+    with bind("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(AddressError) as caught:
+            bind("127.0.0.1", port)
+    assert str(caught.value) == (
+        f"Nothing can be served at 127.0.0.1, port {port}: another program uses it, "
+        "so end that one or choose another port."
+    )
+    bind("127.0.0.1", port).close()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host", "x" * 300])
+def test_an_address_of_somebody_else_is_a_sentence(host: str) -> None:
+    with pytest.raises(AddressError) as caught:
+        bind(host, 0)
+    assert str(caught.value).endswith(".")
+
+
+def test_the_url_is_one_that_a_browser_here_can_open() -> None:
+    with bind("0.0.0.0", 0) as listener:
+        assert url_of(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    if socket.has_ipv6:
+        try:
+            listener = bind("::1", 0)
+        except AddressError:
+            pytest.skip("this machine has no IPv6")
+        with listener:
+            assert url_of(listener) == f"http://[::1]:{listener.getsockname()[1]}/"
+
+
+@on_loop
+async def test_open_pages_do_not_keep_the_program(tmp_path: Path) -> None:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        async with playground(FakeEngine(), tmp_path) as url:
+            await session.get(f"{url}/")
+            events = await session.get(f"{url}/events")
+            assert (await events.content.readline()) == b"event: conversation\n"
+        rest = await events.content.read()  # to the end, which comes
+        assert rest.startswith(b"data: ")
+
+
+@on_loop
+async def test_health_says_what_fails(tmp_path: Path) -> None:
+    connected = False
+    engine = FakeEngine()
+
+    def open_engine(_: ModelSettings) -> FakeEngine:
+        return engine
+
+    chosen: Settings = settings(tmp_path)
+    async with (
+        core(chosen, HeldPhotos(), open_engine) as parts,
+        serving_health(chosen, parts.service, {"discord": lambda: connected}) as url,
+        aiohttp.ClientSession() as session,
+    ):
+        async with session.get(f"{url}health") as response:
+            assert response.status == 503
+            assert await response.json() == {"status": "failing", "checks": {"discord": False}}
+        connected = True
+        async with session.get(f"{url}health") as response:
+            assert response.status == 200
+        async with session.get(f"{url}metrics") as response:
+            assert response.content_type == "text/plain"
+            lines = (await response.text()).splitlines()
+        assert 'idefics_bot_check{name="discord"} 1' in lines
+        assert "idefics_bot_requests_in_flight 0" in lines
+    assert engine.closed
+
+
+@on_loop
+async def test_a_port_in_use_is_told_before_the_model_is_loaded(tmp_path: Path) -> None:
+    with bind("127.0.0.1", 0) as taken:
+        chosen = settings(tmp_path).model_copy(update={"web": WebSettings(port=taken.getsockname()[1])})
+
+        def open_engine(_: ModelSettings) -> FakeEngine:
+            raise AssertionError("the model is loaded")
+
+        with pytest.raises(AddressError):
+            await serve_playground(chosen, open_engine, ready=lambda _: None)
