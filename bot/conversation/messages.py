@@ -1,0 +1,135 @@
+"""People, places, messages and photos, in the core's own terms; every chat is translated into these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+DISCORD_EPOCH_MS = 1_420_070_400_000
+"""2015-01-01 UTC, from which Discord's ids count milliseconds in their upper 42 bits."""
+
+
+class PlaceKind(StrEnum):
+    CHANNEL = "channel"
+    """A server's text or announcement channel, where a thread can be opened from a message."""
+    THREAD = "thread"
+    """A thread or a forum post."""
+    CHAT = "chat"
+    """A server's other place to write, such as the chat of a voice channel: no threads."""
+    DIRECT = "direct"
+    """A direct message."""
+    WEB = "web"
+    """A conversation in the browser."""
+
+
+class Origin(StrEnum):
+    PERSON = "person"
+    SELF = "self"
+    BOT = "bot"
+    WEBHOOK = "webhook"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where messages stand. `parent_id` is a thread's channel; `server_id` is None outside servers."""
+
+    id: int
+    kind: PlaceKind
+    server_id: int | None = None
+    parent_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: int
+    name: str
+    """As shown to others."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoOffer:
+    """Something in a message that claims to be a picture, and where it can be fetched."""
+
+    url: str
+    name: str
+    """For people: a file name, or words such as "the sticker Wave"."""
+    size: int | None = None
+    """Bytes, as claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A picture that was fetched, checked and normalised; its bytes lie in the store."""
+
+    sha256: str
+    """Of the normalised bytes, 64 hex digits."""
+    width: int
+    height: int
+    """Pixels of the normalised picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedPhoto:
+    """An offer that is no usable picture."""
+
+    name: str
+    reason: str
+    """A clause for the person who sent it, such as "it is not a picture"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The message that a message replies to."""
+
+    message_id: int
+    to_bot: bool
+    """It is one of this bot's own."""
+    message: Message | None = None
+    """As the chat sent it along, if it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it arrives. Its id orders it in time: a snowflake like Discord's, also in the browser."""
+
+    id: int
+    place: Place
+    author: Person
+    origin: Origin
+    text: str
+    """What the person wrote: without the bot's mention, other mentions written as names."""
+    offers: tuple[PhotoOffer, ...] = ()
+    """In the order in which they are shown: attachments, forwarded ones, embeds, stickers."""
+    mentions_bot: bool = False
+    reply_to: Reference | None = None
+
+    @property
+    def created_at(self) -> datetime:
+        return created_at(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A message as it is kept. Of the bot's own, `token_ids` are the generated ids of its text."""
+
+    id: int
+    place_id: int
+    author: Person
+    by_bot: bool
+    text: str
+    photos: tuple[Photo, ...] = ()
+    addressed: bool = False
+    """It was said to the bot, or is the bot's answer."""
+    reply_to_id: int | None = None
+    token_ids: tuple[int, ...] | None = None
+
+    @property
+    def created_at(self) -> datetime:
+        return created_at(self.id)
+
+
+def created_at(snowflake: int) -> datetime:
+    """When something with this id was made, to the millisecond, in UTC."""
+    return datetime.fromtimestamp(((snowflake >> 22) + DISCORD_EPOCH_MS) / 1000, UTC)

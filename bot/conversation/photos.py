@@ -1,0 +1,39 @@
+"""Pictures as they are kept: checked, upright, RGB, small enough for every model."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+from PIL import Image
+
+from bot.conversation.messages import Photo, SkippedPhoto
+from bot.conversation.ports import StoredPhoto
+from inference.errors import PictureError
+from inference.pictures import open_picture
+
+MAX_SIDE = 768
+"""Pixels. IDEFICS looks at 224; what is left over is for looking again with models that see more."""
+
+
+def normalise(data: bytes, name: str) -> StoredPhoto | SkippedPhoto:
+    """The picture in a file's bytes, of an animation the first frame, or why it is none that can be used.
+
+    It takes up to a second of computing: call it off the event loop.
+    """
+    try:
+        image = open_picture(data)
+    except PictureError as error:
+        return SkippedPhoto(name, _clause(str(error)))
+    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    # Lossless, so that the model sees what was sent; the least effort, as more saves a tenth of the size.
+    image.save(file, "WEBP", lossless=True, quality=0, method=0)
+    stored = file.getvalue()
+    photo = Photo(hashlib.sha256(stored).hexdigest(), image.width, image.height)
+    return StoredPhoto(photo, stored)
+
+
+def _clause(sentence: str) -> str:
+    """A sentence such as "It is broken: send it again." as part of another one."""
+    return (sentence[:1].lower() + sentence[1:]).removesuffix(".").replace(": ", "; ")

@@ -1,0 +1,266 @@
+"""Requests in flight: from being accepted to the answer being recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from bot.conversation import notes
+from bot.conversation.answering import Answer, Answerer
+from bot.conversation.channel_settings import ChannelSettings
+from bot.conversation.limits import LimitKeeper
+from bot.conversation.messages import Place
+from bot.conversation.ports import Audience, Outcome, Request, RequestState, Store
+from bot.conversation.showing import Showing
+from bot.conversation.threads import thread_name
+from inference.errors import InferenceError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class _Run:
+    request: Request
+    showing: Showing
+    order: Order
+    accepted_at: float
+    notes: list[str]
+    task: asyncio.Task[None] | None = None
+    """None: it waits for the one before it in its place."""
+    working: bool = False
+    """The model is asked: what `end` interrupts."""
+    finishing: bool = False
+    ended: RequestState | None = None
+    """What it was made to end as; WAITING leaves it owed."""
+    started_at: float = 0.0
+    first_text_at: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How a request is to be answered."""
+
+    own: bool
+    """Its place is a conversation with the bot: its questions are answered one after the other."""
+    first: bool = True
+    """It was not answered before: its answer may open a thread."""
+    varied: bool = False
+    """The answer should be another one than the last."""
+    notes: Sequence[str] = field(default=())
+    failure: str | None = None
+    """Why there is nothing to ask the model; the notes say it to the asker."""
+
+
+class Runs:
+    """Answers requests, each in a task of its own that ends with it."""
+
+    def __init__(
+        self,
+        store: Store,
+        answerer: Answerer,
+        limits: LimitKeeper,
+        settings: Callable[[Place], Awaitable[ChannelSettings]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._answerer = answerer
+        self._limits = limits
+        self._settings = settings
+        self._clock = clock
+        self._runs: dict[int, _Run] = {}
+        self._silent: dict[int, _Run] = {}
+        """Those without any text yet, in the order in which they came: the line, as far as people see it."""
+        self._lines: dict[int, deque[_Run]] = {}
+        """Place to its requests, the first of which is being answered."""
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def has(self, request_id: int) -> bool:
+        """The request is in flight."""
+        return request_id in self._runs
+
+    def add(self, request: Request, audience: Audience, order: Order) -> Request:
+        """Answers the request as soon as it is its turn; after `close` has begun, it stays owed.
+
+        Whoever puts it in flight has counted it with the limits; here it is released when it is over.
+        """
+        if self._closed:
+            return request
+        showing = Showing(audience.view(request))
+        run = _Run(request, showing, order, self._clock(), list(order.notes))
+        self._runs[request.id] = self._silent[request.id] = run
+        line = self._lines.setdefault(request.place.id, deque()) if order.own else None
+        if line is not None:
+            line.append(run)
+        if line is None or len(line) == 1:
+            self._start(run)
+        self._tell_places()
+        return request
+
+    async def end(self, request_id: int, state: RequestState) -> bool:
+        """Makes a request end as STOPPED or FORGOTTEN, or with WAITING leaves it owed.
+
+        Returns, once it is out of flight, whether it was not over by itself.
+        """
+        run = self._runs.get(request_id)
+        if run is None:
+            return False
+        ends = not run.finishing
+        if ends:
+            run.ended = state
+            if run.working and run.task is not None:
+                run.task.cancel()
+        await asyncio.wait({run.task or self._start(run)})
+        return ends
+
+    async def close(self, grace: float) -> None:
+        """Starts nothing more; what still runs after `grace` seconds is left owed."""
+        self._closed = True
+        for run in self._runs.values():
+            if run.task is None:
+                run.ended = RequestState.WAITING
+                self._start(run)
+        tasks = {run.task for run in self._runs.values() if run.task is not None}
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=grace)
+        for run in self._runs.values():
+            run.ended = RequestState.WAITING
+        for task in late:
+            task.cancel()
+        if late:
+            log.info("%d answers are left for the next start", len(late))
+            await asyncio.wait(late)
+
+    def _start(self, run: _Run) -> asyncio.Task[None]:
+        run.task = asyncio.create_task(self._run(run), name=f"answer {run.request.id}")
+        run.task.add_done_callback(lambda task: self._over(run, task))
+        return run.task
+
+    def _over(self, run: _Run, task: asyncio.Task[None]) -> None:
+        del self._runs[run.request.id]
+        self._silent.pop(run.request.id, None)
+        self._limits.release(run.request.asker.id, run.request.place.server_id)
+        if run.order.own:
+            line = self._lines[run.request.place.id]
+            was_first = line[0] is run
+            line.remove(run)
+            if not line:
+                del self._lines[run.request.place.id]
+            elif was_first and line[0].task is None:
+                self._start(line[0])
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("Answering %d failed; it is still owed", run.request.id, exc_info=error)
+        self._tell_places()
+
+    def _tell_places(self) -> None:
+        if len(self._runs) > 1:
+            for place_in_line, run in enumerate(self._silent.values(), 1):
+                run.showing.waiting(place_in_line)
+
+    async def _run(self, run: _Run) -> None:
+        try:
+            outcome = await self._outcome(run)
+            run.finishing = True
+            if outcome is None:
+                await run.showing.suspend()
+                return
+            # Shown first: if the program ends in between, it is shown again in the same place.
+            await run.showing.finish(outcome, run.notes)
+            await self._store.finish_request(run.request.id, outcome)
+        except asyncio.CancelledError:
+            await run.showing.suspend()
+            raise
+
+    async def _outcome(self, run: _Run) -> Outcome | None:
+        """How the request ends, None if it is left owed; what the text does not say is added to the notes."""
+        run.started_at = self._clock()
+        try:
+            run.working = True
+            if run.ended is None:
+                return await self._asked(run)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if run.ended is None or task is None:
+                raise
+            task.uncancel()
+        except InferenceError as error:
+            log.warning("Request %d: %s", run.request.id, error)
+            run.notes.append(str(error))
+            return self._ended(run, RequestState.FAILED, error=str(error))
+        except Exception as error:
+            log.exception("Request %d failed", run.request.id)
+            run.notes.append(notes.OUR_FAILURE)
+            return self._ended(run, RequestState.FAILED, error=f"{type(error).__name__}: {error}")
+        finally:
+            run.working = False
+        match run.ended:
+            case RequestState.STOPPED:
+                run.notes.append(notes.STOPPED if run.text else notes.STOPPED_EARLY)
+                return self._ended(run, RequestState.STOPPED)
+            case RequestState.FORGOTTEN:
+                return Outcome(RequestState.FORGOTTEN, "")
+            case _:
+                return None
+
+    async def _asked(self, run: _Run) -> Outcome:
+        request, order = run.request, run.order
+        if order.failure is not None:
+            return self._ended(run, RequestState.FAILED, error=order.failure)
+        question = await self._store.message(request.question_id)
+        if question is None:
+            return Outcome(RequestState.FORGOTTEN, "")
+        await self._store.start_request(request.id)
+        settings = await self._settings(request.place)
+
+        def show(text: str) -> None:
+            if run.first_text_at is None:
+                run.first_text_at = self._clock()
+                self._silent.pop(request.id, None)
+                self._tell_places()
+            run.text = text
+            if settings.streaming:
+                run.showing.update(text)
+
+        answer = await self._answerer.answer(
+            question, request.place, settings, show, own=order.own, varied=order.varied
+        )
+        run.text = answer.text
+        if not answer.text:
+            run.notes.append(notes.NO_ANSWER)
+        name = None
+        if order.first and answer.text:
+            name = thread_name(request.place, settings, question.text, pictures=answer.about_pictures)
+        return self._ended(run, RequestState.DONE, answer, thread_name=name)
+
+    def _ended(
+        self,
+        run: _Run,
+        state: RequestState,
+        answer: Answer | None = None,
+        *,
+        error: str | None = None,
+        thread_name: str | None = None,
+    ) -> Outcome:
+        replies = answer.replies if answer is not None else ()
+        now = self._clock()
+        return Outcome(
+            state,
+            run.text,
+            token_ids=answer.token_ids if answer is not None else (),
+            finish_reason=replies[-1].finish_reason if replies else "",
+            prompt_tokens=sum(reply.prompt_tokens for reply in replies),
+            cached_tokens=sum(reply.cached_tokens for reply in replies),
+            completion_tokens=sum(reply.completion_tokens for reply in replies),
+            queued_seconds=run.started_at - run.accepted_at,
+            first_token_seconds=(now if run.first_text_at is None else run.first_text_at) - run.started_at,
+            total_seconds=now - run.started_at,
+            error=error,
+            thread_name=thread_name,
+        )

@@ -1,0 +1,248 @@
+"""The way of one message: recorded, decided on, answered, shown, and the answer recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bot.conversation import notes
+from bot.conversation.addressing import Verdict, address, is_conversation
+from bot.conversation.answering import Answerer
+from bot.conversation.channel_settings import ChannelSettings, History, resolve
+from bot.conversation.intake import Fetched, Intake, Reception
+from bot.conversation.limits import LimitKeeper, Limits
+from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind, Remembered
+from bot.conversation.ports import Audience, PhotoFetcher, Refusal, Request, RequestState, Store
+from bot.conversation.running import Order, Runs
+from inference.surface import Engine
+
+EDIT_TIME = timedelta(hours=1)
+"""After which an edit no longer makes a question of a message: nobody waits for its answer."""
+
+
+class ReplyService:
+    """Answers the messages of any number of chats with one engine; it belongs to one event loop.
+
+    An audience hands over what happens in its chat, and is asked for a view of each answer. An answer is
+    one task, which ends with it; there are no others, and `close` waits for all.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        fetcher: PhotoFetcher,
+        engine: Engine,
+        limits: Limits,
+        *,
+        base: bool = False,
+        defaults: ChannelSettings | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Makes a service that does nothing until it is told of something.
+
+        Args:
+            base: the model was not trained on turns (see `inference.tasks.conversation`).
+            defaults: for what neither thread, channel nor server have set.
+            clock: seconds that only grow, for limits and timings.
+        """
+        self._store = store
+        self._defaults = defaults or ChannelSettings()
+        self._now = now
+        self._intake = Intake(fetcher)
+        self._limits = LimitKeeper(limits, clock)
+        answerer = Answerer(store, engine, base=base)
+        self._runs = Runs(store, answerer, self._limits, self._settings, clock)
+
+    async def receive(self, message: Message, audience: Audience) -> Request | Refusal | None:
+        """Takes in a message; call it for every one that the chat sees, again if in doubt.
+
+        Returns once it is recorded and, if it is for the bot, its answer is on its way: the request, or a
+        refusal to be told to its author. None: it is not for the bot, or it was received before. Messages of
+        one place are taken in one after the other.
+        """
+        if message.origin is not Origin.PERSON or self._intake.has(message.id):
+            return None
+        async with self._intake.of(message) as reception:
+            return await self._take_in(message, audience, reception)
+
+    async def edited(self, message: Message, audience: Audience) -> Request | Refusal | None:
+        """Like `receive` for a message that was edited or got embeds; if it changed, its answer does too."""
+        if message.origin is not Origin.PERSON:
+            return None
+        async with self._intake.of(message) as reception:
+            known = await self._store.message(message.id)
+            if known is not None and known.text == message.text and len(message.offers) <= len(known.photos):
+                return None
+            request = await self._store.request_of_question(message.id)
+            if request is not None:
+                if known is None or request.state is RequestState.FORGOTTEN:
+                    return None
+                return await self._redo(message, known, request, audience, reception)
+            if self._now() - message.created_at < EDIT_TIME:
+                return await self._take_in(message, audience, reception)
+            if known is not None:
+                fetched = await self._intake.fetch(message.offers)
+                await self._record(message, fetched, reception, addressed=known.addressed)
+            return None
+
+    async def deleted(self, message_id: int) -> None:
+        """A message, a person's or the bot's, was deleted in the chat: so it is in the history.
+
+        An answer goes with its question, and as a whole; one that is under way ends as FORGOTTEN. What a view
+        takes away while it shows an answer is not meant: that is `Store.remove_answer_message`.
+        """
+        await self._intake.delete(message_id)
+        request = await self._store.request_of_question(message_id)
+        if request is None:
+            request = await self._store.request_of_answer(message_id)
+        if request is not None:
+            await self._runs.end(request.id, RequestState.FORGOTTEN)
+        await self._store.forget_message(message_id)
+
+    async def regenerate(self, request_id: int, audience: Audience) -> Request | Refusal | None:
+        """Answers once more, and differently; None if it is being answered, or the question is gone."""
+        request = await self._store.request_of_question(request_id)
+        if request is None or request.state is RequestState.FORGOTTEN:
+            return None
+        order = Order(await self._is_own(request.place), first=False, varied=True)
+
+        async def accept() -> Request | None:
+            if self._runs.has(request_id):
+                return None
+            reopened = await self._store.reopen_request(request_id)
+            # Somebody may have pressed twice.
+            return None if self._runs.has(request_id) else self._runs.add(reopened, audience, order)
+
+        return await self._limited(request.asker, request.place, accept)
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests wait or are being answered."""
+        return len(self._runs)
+
+    async def stop(self, request_id: int) -> bool:
+        """Ends a request, waiting or running, and keeps what there is of its answer; False if it is over."""
+        return await self._runs.end(request_id, RequestState.STOPPED)
+
+    async def resume(self, audience: Audience) -> int:
+        """Answers what was owed to this audience when the program last ended; returns how many there are."""
+        owed = [
+            (request, Order(await self._is_own(request.place)))
+            for request, _ in await self._store.owed_requests()
+            if audience.serves(request.place)
+        ]
+        owed = [(request, order) for request, order in owed if not self._runs.has(request.id)]
+        for request, order in owed:
+            self._limits.take(request.asker.id, request.place.server_id)
+            self._runs.add(request, audience, order)
+        return len(owed)
+
+    async def close(self, grace: float) -> None:
+        """Starts nothing more and gives what is under way `grace` seconds; the rest stays owed."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._intake.drain(grace))
+            group.create_task(self._runs.close(grace))
+
+    async def _take_in(
+        self, message: Message, audience: Audience, reception: Reception
+    ) -> Request | Refusal | None:
+        settings = await self._settings(message.place)
+        own = await self._is_own(message.place)
+        verdict = address(message, settings, own)
+        overheard = own or settings.history is History.ALL
+        if not verdict.answered:
+            if overheard:
+                fetched = await self._intake.fetch(message.offers)
+                await self._record(message, fetched, reception, addressed=False)
+            return None
+        if await self._store.request_of_question(message.id) is not None:
+            return None
+        if not message.text.strip() and not message.offers and message.reply_to is None:
+            return Refusal(notes.NOTHING_SAID) if verdict.meant else None
+
+        async def accept() -> Request | None:
+            fetched = await self._intake.fetch(message.offers)
+            is_question = verdict is not Verdict.EVERY_PICTURE or bool(fetched.photos)
+            if is_question or overheard:
+                await self._record(message, fetched, reception, addressed=is_question)
+            if not is_question or reception.deleted:
+                return None
+            fetched += await self._fetch_replied_to(message)
+            request = await self._store.open_request(message)
+            return request and self._runs.add(request, audience, _order(fetched, own))
+
+        return await self._limited(message.author, message.place, accept)
+
+    async def _redo(
+        self,
+        message: Message,
+        known: Remembered,
+        request: Request,
+        audience: Audience,
+        reception: Reception,
+    ) -> Request | Refusal | None:
+        fetched = await self._intake.fetch(message.offers)
+        photos = tuple(stored.photo for stored in fetched.photos)
+        if known.text == message.text and known.photos == photos:
+            return None
+        own = await self._is_own(message.place)
+
+        async def accept() -> Request | None:
+            await self._runs.end(request.id, RequestState.WAITING)
+            await self._record(message, fetched, reception, addressed=True)
+            if reception.deleted:
+                return None
+            reopened = await self._store.reopen_request(request.id)
+            return self._runs.add(reopened, audience, replace(_order(fetched, own), first=False))
+
+        return await self._limited(message.author, message.place, accept)
+
+    async def _limited(
+        self, asker: Person, place: Place, accept: Callable[[], Awaitable[Request | None]]
+    ) -> Request | Refusal | None:
+        """What `accept` returns, unless the asker has to wait; it counts if it put a request in flight."""
+        refusal = self._limits.admit(asker.id, place.server_id)
+        if refusal is not None:
+            return refusal
+        request = None
+        try:
+            request = await accept()
+        finally:
+            if request is None or not self._runs.has(request.id):
+                self._limits.release(asker.id, place.server_id)
+        return request
+
+    async def _fetch_replied_to(self, message: Message) -> Fetched:
+        """Records the message that is replied to, if it is not known yet; its pictures are the question's."""
+        replied_to = message.reply_to.message if message.reply_to is not None else None
+        if replied_to is None or replied_to.origin is Origin.SELF:
+            return Fetched()
+        if await self._store.message(replied_to.id) is not None:
+            return Fetched()
+        fetched = await self._intake.fetch(replied_to.offers)
+        await self._store.record_message(replied_to, fetched.photos, addressed=False)
+        return fetched
+
+    async def _record(
+        self, message: Message, fetched: Fetched, reception: Reception, *, addressed: bool
+    ) -> None:
+        if not reception.deleted:
+            await self._store.record_message(message, fetched.photos, addressed=addressed)
+
+    async def _settings(self, place: Place) -> ChannelSettings:
+        return resolve((*await self._store.settings(place), self._defaults))
+
+    async def _is_own(self, place: Place) -> bool:
+        own_thread = place.kind is PlaceKind.THREAD and await self._store.is_own_thread(place.id)
+        return is_conversation(place, own_thread)
+
+
+def _order(fetched: Fetched, own: bool) -> Order:
+    """A question with no usable picture among its pictures is not asked: another one would be described."""
+    said = tuple(notes.about_pictures(fetched))
+    failed = fetched.skipped and not fetched.photos
+    return Order(own, notes=said, failure=" ".join(said) if failed else None)
