@@ -1,0 +1,88 @@
+"""`idefics-bot run` as a process of its own, at a stand-in for Discord."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.standin.standin import StandIn
+
+REPOSITORY = Path(__file__).parents[2]
+START_S = 120.0
+"""For importing torch and loading a small model, on a machine that has other things to do."""
+END_S = 20.0
+"""In which the program promises to end."""
+
+
+def write_settings(folder: Path, discord: StandIn, checkpoint: str, more: str = "") -> Path:
+    """A settings file, with the database beside it; `more` is further TOML."""
+    file = folder / "idefics-bot.toml"
+    lines = [
+        f'discord.api_url = "{discord.api_url}"',
+        f'model.checkpoint = "{checkpoint}"',
+        'model.device = "cpu"',
+        f'store.url = "sqlite+aiosqlite:///{folder / "bot.sqlite3"}"',
+        "web.port = 0",
+        more,
+    ]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    return file
+
+
+@dataclass
+class BotProcess:
+    process: asyncio.subprocess.Process
+    log: Path
+
+    async def terminate(self) -> tuple[int, float]:
+        """Ends it with SIGTERM; its exit status, and how many seconds it took."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        status = await asyncio.wait_for(self.process.wait(), 2 * END_S)
+        return status, time.monotonic() - began
+
+
+async def start(settings: Path, token: str) -> BotProcess:
+    """Starts a bot that writes all it says to its log."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("IDEFICS_BOT_")}
+    log = settings.with_suffix(".log")
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "bot", "run", "--config", str(settings)),
+            cwd=REPOSITORY,
+            env=kept | {"DISCORD_TOKEN": token, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    return BotProcess(process, log)
+
+
+@asynccontextmanager
+async def running(discord: StandIn, settings: Path) -> AsyncIterator[BotProcess]:
+    """A bot that is connected; it is killed if it still runs at the end. Its log is added to any failure."""
+    bot = await start(settings, discord.token)
+    process = bot.process
+    ended = asyncio.create_task(process.wait())
+    ended.add_done_callback(lambda _: discord.changes.announce_soon())
+    try:
+        await discord.wait_for(
+            lambda: ended.done() or discord.gateway.connections, "the bot connects", within=START_S
+        )
+        assert not ended.done(), f"the bot ended by itself with status {process.returncode}"
+        yield bot
+    except BaseException as error:
+        error.add_note(bot.log.read_text(encoding="utf-8", errors="replace")[-6000:])
+        raise
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await ended

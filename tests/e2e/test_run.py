@@ -1,0 +1,144 @@
+"""The whole program: the process `idefics-bot run`, a Discord on loopback, files, sockets and signals."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from inference.demo.drawing import Style, draw_scene
+from inference.demo.world import Scene, Thing
+from inference.loading import DEMO_FOLDER
+from tests.e2e.checkpoints import write_endless_checkpoint
+from tests.e2e.process import END_S, START_S, running, start, write_settings
+from tests.standin.rest import Call
+from tests.standin.standin import StandIn
+from tests.standin.things import Message
+
+CREATE = ("POST", "/channels/{channel_id}/messages")
+EDIT = ("PATCH", "/channels/{channel_id}/messages/{message_id}")
+STORY_S = 400.0
+"""Far more than needed: machines are busy."""
+
+
+def drawing() -> bytes:
+    """A PNG file with a big red circle."""
+    scene = Scene((Thing("circle", "red", "big", 4),), "white")
+    picture = io.BytesIO()
+    draw_scene(scene, Style(width=224, height=224), random.Random(1)).save(picture, "PNG")
+    return picture.getvalue()
+
+
+def tell(story: Callable[[StandIn], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(STORY_S), StandIn() as discord:
+            await story(discord)
+
+    asyncio.run(main())
+
+
+def is_finished(message: Message) -> bool:
+    return "Stop" not in message.buttons
+
+
+async def finished(discord: StandIn, question: Message) -> Message:
+    """The bot's finished answer to the question, which replies to it."""
+    return await discord.wait_for_message(reply_to=question, where=is_finished)
+
+
+def assert_pings_nobody_but_the_asker(call: Call) -> None:
+    allowed = call.body["allowed_mentions"]
+    assert allowed.get("parse") == []
+    assert not allowed.get("users")
+    assert not allowed.get("roles")
+
+
+def assert_requests_keep_the_rules(discord: StandIn) -> None:
+    """Nonces, pings and pace, over everything that the bot sent."""
+    created = discord.calls(*CREATE)
+    assert all(call.body["enforce_nonce"] for call in created)
+    nonces = [call.body["nonce"] for call in created]
+    assert len(set(nonces)) == len(discord.by_bot())
+    for call in (*created, *discord.calls(*EDIT)):
+        assert_pings_nobody_but_the_asker(call)
+    assert [call for call in discord.calls() if call.status in (401, 403, 429)] == []
+
+
+def test_answers_under_way_are_stopped_or_taken_up_after_a_restart(tmp_path: Path) -> None:
+    async def story(discord: StandIn) -> None:
+        channel = discord.add_channel(discord.add_server())
+        alice, bob = discord.add_person("Alice"), discord.add_person("Bob")
+        checkpoint = write_endless_checkpoint(tmp_path / "endless")
+        settings = write_settings(tmp_path, discord, str(checkpoint), "replies.max_new_tokens = 8000")
+        async with running(discord, settings) as bot:
+            stopped = await alice.send(channel, f"{discord.bot.mention} go on", pictures=[drawing()])
+            answer = await discord.wait_for_message(reply_to=stopped)
+            assert list(answer.buttons) == ["Stop"]
+            await discord.wait_for(lambda: len(answer.contents) > 1, "the answer grows")
+            assert not is_finished(answer)
+            await alice.click(answer, "Stop")
+            await discord.wait_for(lambda: is_finished(answer), "the answer is stopped")
+
+            left = await alice.send(channel, f"{discord.bot.mention} and on")
+            half = await discord.wait_for_message(reply_to=left)
+            status, seconds = await bot.terminate()
+            assert (status, seconds < END_S) == (0, True)
+            assert not is_finished(half)
+
+        missed = await bob.send(channel, f"{discord.bot.mention} anybody there?")
+        edits = len(half.contents)
+        async with running(discord, settings) as bot:
+            await discord.wait_for(lambda: len(half.contents) > edits, "the answer is taken up again")
+            late = await discord.wait_for_message(reply_to=missed)
+            for asker, message in ((alice, half), (bob, late)):
+                await asker.click(message, "Stop")
+                await discord.wait_for(lambda message=message: is_finished(message), "it is stopped")
+            assert (await bot.terminate())[0] == 0
+        for question in (stopped, left, missed):
+            replies = [one for one in discord.by_bot() if one.reference == (channel.id, question.id)]
+            assert len(replies) == 1
+        assert_requests_keep_the_rules(discord)
+
+    tell(story)
+
+
+def test_a_wrong_token_is_told_in_a_sentence(tmp_path: Path) -> None:
+    async def story(discord: StandIn) -> None:
+        bot = await start(write_settings(tmp_path, discord, "demo"), "wrong")
+        status = await asyncio.wait_for(bot.process.wait(), START_S)
+        said = bot.log.read_text(encoding="utf-8").strip()
+        assert (status, said.count("\n"), "refuses the token" in said) == (2, 0, True), said
+
+    tell(story)
+
+
+@pytest.mark.skipif(not DEMO_FOLDER.exists(), reason="the built-in model is not there")
+def test_a_conversation_about_a_drawing_goes_on_after_a_restart(tmp_path: Path) -> None:
+    async def story(discord: StandIn) -> None:
+        channel = discord.add_channel(discord.add_server())
+        alice = discord.add_person("Alice")
+        settings = write_settings(tmp_path, discord, "demo")
+        async with running(discord, settings) as bot:
+            question = await alice.send(
+                channel, f"{discord.bot.mention} What is in this image?", pictures=[drawing()]
+            )
+            answer = await finished(discord, question)
+            assert "red circle" in answer.content
+            await discord.wait_for(lambda: question.thread, "the thread")
+            follow_up = await alice.send(question.thread, "What colour is the circle?")
+            assert "red" in (await finished(discord, follow_up)).content
+            assert (await bot.terminate())[0] == 0
+
+        missed = await alice.send(channel, f"{discord.bot.mention} Hello!")
+        async with running(discord, settings) as bot:
+            assert (await finished(discord, missed)).content.strip()
+            later = await alice.send(question.thread, "What shape is it?")
+            assert "circle" in (await finished(discord, later)).content
+            assert (await bot.terminate())[0] == 0
+        assert_requests_keep_the_rules(discord)
+
+    tell(story)
