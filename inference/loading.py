@@ -1,0 +1,251 @@
+"""From a checkpoint to a running engine."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, overload
+
+from inference.checkpoint import (
+    QUANTIZATIONS,
+    CheckpointFiles,
+    Quantization,
+    check_tensors,
+    inspect_checkpoint,
+)
+from inference.errors import CheckpointError, EngineError, OptionsError
+from inference.pictures import Preprocessor
+from inference.progress import Progress, ReportProgress
+from inference.prompt import PromptEncoder, load_tokenizer
+from inference.requests import FutureListener, call_on
+from inference.surface import Engine
+from inference.threaded import ThreadedEngine
+from inference.worker import CLOSED, Worker
+
+# torch and transformers take seconds to import: that happens on the engine's thread, inside the functions.
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+    from transformers.models.idefics.configuration_idefics import IdeficsConfig
+    from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
+
+DEMO = "demo"
+DEMO_FOLDER = Path(__file__).parent / "demo" / "checkpoint"
+HIDDEN_SIZE_80B = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedCheckpoint:
+    """Everything that an engine needs, on the device."""
+
+    model: IdeficsForVisionText2Text
+    tokenizer: PreTrainedTokenizerBase
+    preprocessor: Preprocessor
+
+
+@overload
+def load_engine(
+    checkpoint: str | Path,
+    *,
+    quantization: Quantization = ...,
+    dtype: torch.dtype | str | None = ...,
+    device: torch.device | str | None = ...,
+    reference: bool = ...,
+    progress: ReportProgress | None = ...,
+) -> EngineLoader: ...
+@overload
+def load_engine(
+    *, model: IdeficsForVisionText2Text, tokenizer: PreTrainedTokenizerBase, reference: bool = ...
+) -> EngineLoader: ...
+def load_engine(
+    checkpoint: str | Path | None = None,
+    *,
+    quantization: Quantization = "none",
+    dtype: torch.dtype | str | None = None,
+    device: torch.device | str | None = None,
+    reference: bool = False,
+    model: IdeficsForVisionText2Text | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    progress: ReportProgress | None = None,
+) -> EngineLoader:
+    """An engine for a checkpoint: `async with load_engine("demo") as engine`, or `await load_engine(...)`.
+
+    Args:
+        checkpoint: `demo` for the built-in model, a folder, or the name of a checkpoint on the hub.
+        quantization: `4bit` (NF4) and `8bit` need bitsandbytes.
+        dtype: of weights and arithmetic; with quantisation, that of the arithmetic. By default bfloat16,
+            but float32 on CPUs without bfloat16 instructions and for the built-in model on every CPU.
+        device: such as `cuda:0` or `cpu`. By default the model is spread over all accelerators there are.
+        reference: use transformers' own `generate`. It is the only engine so far.
+        model: an already built model instead of a checkpoint, used where it is. Its picture size comes
+            from its configuration; mean and deviation are CLIP's.
+        tokenizer: the one that belongs to `model`.
+        progress: called on the event loop while the checkpoint is downloaded and loaded.
+
+    Errors come when the engine is awaited:
+        OptionsError: an argument has a value outside its range.
+        CheckpointError: the checkpoint cannot be found, is not IDEFICS, is incomplete or damaged, or does
+            not fit the device.
+    """
+    if model is not None and tokenizer is not None and checkpoint is None:
+        return EngineLoader(lambda _: adopt_model(model, tokenizer), progress)
+    if checkpoint is None or model is not None or tokenizer is not None:
+        raise TypeError("load_engine takes a checkpoint, or a model together with its tokenizer")
+    return EngineLoader(
+        lambda report: load_checkpoint(
+            checkpoint, quantization=quantization, dtype=dtype, device=device, progress=report
+        ),
+        progress,
+    )
+
+
+class EngineLoader:
+    """An engine to be: awaiting it, or entering it with `async with`, loads it; leaving closes it."""
+
+    def __init__(
+        self, load: Callable[[ReportProgress], LoadedCheckpoint], progress: ReportProgress | None
+    ) -> None:
+        self._load = load
+        self._progress = progress
+        self._engine: Engine | None = None
+
+    def __await__(self) -> Generator[Any, None, Engine]:
+        return self._start().__await__()
+
+    async def __aenter__(self) -> Engine:
+        self._engine = await self
+        return self._engine
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._engine is not None:
+            await self._engine.aclose()
+
+    async def _start(self) -> Engine:
+        worker = Worker()
+        loop = asyncio.get_running_loop()
+        started: FutureListener[Engine] = FutureListener()
+
+        def report(progress: Progress) -> None:
+            if worker.closed:
+                raise EngineError(CLOSED)
+            if self._progress is not None:
+                call_on(loop, self._progress, progress)
+
+        def make_runner() -> Any:
+            report(Progress("starting", 0, 0))
+            from inference.lean_import import import_transformers
+
+            import_transformers()
+            from inference.reference import ReferenceRunner
+
+            checkpoint = self._load(report)
+            runner = ReferenceRunner(checkpoint)
+            engine = ThreadedEngine(
+                worker, PromptEncoder(checkpoint.tokenizer), checkpoint.model.config.max_position_embeddings
+            )
+            started.finish(engine)
+            return runner
+
+        worker.start(make_runner, started.fail)
+        try:
+            return await started.result
+        except asyncio.CancelledError:
+            worker.close()
+            raise
+
+
+def load_checkpoint(
+    checkpoint: str | Path,
+    *,
+    quantization: Quantization = "none",
+    dtype: torch.dtype | str | None = None,
+    device: torch.device | str | None = None,
+    progress: ReportProgress = lambda _: None,
+) -> LoadedCheckpoint:
+    """Loads a checkpoint on the calling thread; arguments and errors as in `load_engine`."""
+    from inference.lean_import import import_transformers
+
+    import_transformers()
+    import torch
+
+    from inference.devices import choose_device, choose_dtype
+    from inference.memory import check_fits
+    from inference.weights import SMALL_BYTES, build_empty, fill, load_by_transformers
+
+    if quantization not in QUANTIZATIONS:
+        raise OptionsError(f"quantization must be one of {', '.join(QUANTIZATIONS)}, not {quantization!r}.")
+    if quantization != "none" and importlib.util.find_spec("bitsandbytes") is None:
+        raise CheckpointError(
+            f"{quantization} needs bitsandbytes: install it with `pip install bitsandbytes`."
+        )
+    target = choose_device(device)
+    arithmetic = choose_dtype(dtype, target, small=checkpoint == DEMO)
+
+    files = inspect_checkpoint(_folder_of(checkpoint, progress))
+    preprocessor = Preprocessor.from_checkpoint(files.folder)
+    tokenizer = load_tokenizer(files.folder)
+    config = _configuration(files)
+    if arithmetic == torch.float16 and config.hidden_size >= HIDDEN_SIZE_80B:
+        raise CheckpointError("IDEFICS 80B gives garbage in float16, its values overflow: use bfloat16.")
+    _check_vocabulary(tokenizer, config)
+    directly = (
+        target is not None
+        and target.type == "cpu"
+        and quantization == "none"
+        and not files.is_quantized
+        and files.size < SMALL_BYTES
+    )
+    model = build_empty(config, torch.device("cpu" if directly else "meta"))
+    check_tensors(files, {name: weight.shape for name, weight in model.named_parameters()})
+    if not files.is_quantized:
+        check_fits(model, quantization, arithmetic, target)
+    if directly:
+        fill(model, files, arithmetic, progress)
+    else:
+        model = load_by_transformers(files, config, quantization, arithmetic, target, progress)
+    return LoadedCheckpoint(model.eval(), tokenizer, preprocessor)
+
+
+def adopt_model(model: IdeficsForVisionText2Text, tokenizer: PreTrainedTokenizerBase) -> LoadedCheckpoint:
+    """A model that was built elsewhere, with CLIP's preprocessing."""
+    return LoadedCheckpoint(model.eval(), tokenizer, Preprocessor(size=model.config.vision_config.image_size))
+
+
+def _folder_of(checkpoint: str | Path, progress: ReportProgress) -> Path:
+    if checkpoint == DEMO:
+        return DEMO_FOLDER
+    folder = Path(checkpoint).expanduser()
+    if folder.is_dir():
+        return folder
+    if isinstance(checkpoint, Path) or folder.is_absolute() or str(checkpoint).startswith((".", "~")):
+        raise CheckpointError(
+            f"There is no folder {checkpoint}: name a checkpoint's folder, or one on the hub."
+        )
+    from inference.hub import fetch_checkpoint
+
+    return fetch_checkpoint(checkpoint, progress)
+
+
+def _configuration(files: CheckpointFiles) -> IdeficsConfig:
+    from transformers.models.idefics.configuration_idefics import IdeficsConfig
+
+    try:
+        config = IdeficsConfig.from_pretrained(files.folder)
+    except Exception as error:
+        raise CheckpointError(f"{files.folder / 'config.json'} has impossible values: {error}") from error
+    return config
+
+
+def _check_vocabulary(tokenizer: PreTrainedTokenizerBase, config: IdeficsConfig) -> None:
+    size = config.vocab_size + config.additional_vocab_size
+    if len(tokenizer) > size:
+        raise CheckpointError(
+            f"The tokenizer has {len(tokenizer):,} tokens and the model {size:,}: they belong to different "
+            "checkpoints."
+        )

@@ -1,0 +1,173 @@
+"""The engine on transformers' own `generate`: the oracle in tests and the peer in measurements."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import torch
+from transformers.generation.configuration_utils import GenerationConfig
+from transformers.generation.logits_process import LogitsProcessorList
+from transformers.generation.stopping_criteria import StoppingCriteriaList
+
+from inference.batch import PAD_ID, Batch, VisionEncoder
+from inference.errors import EngineError, InferenceError
+from inference.prompt import SpecialTokens
+from inference.ranking import exclusive
+from inference.requests import GenerationRequest, Listener, RankRequest, Request
+from inference.rows import BeamsEnd, Row, Sample, TakeTokens
+from inference.surface import Reply
+
+if TYPE_CHECKING:
+    from inference.loading import LoadedCheckpoint
+
+log = logging.getLogger(__name__)
+
+# What one batch may hold: 32,768 tokens are 16 GiB of keys and values for 9B in bf16.
+MAX_ROWS = 32
+MAX_TOKENS = 32_768
+
+
+class ReferenceRunner:
+    """Runs requests that wait together as one left-padded batch, to its end.
+
+    Requests without beams share a batch whatever their other options. With beams they need the same
+    number of beams and of new tokens, since `generate` has one of each.
+    """
+
+    def __init__(self, checkpoint: LoadedCheckpoint) -> None:
+        self._model = checkpoint.model
+        self._tokenizer = checkpoint.tokenizer
+        self._vision = VisionEncoder(checkpoint.model, checkpoint.preprocessor)
+        special = SpecialTokens.of(checkpoint.tokenizer)
+        self._forbidden = (special.image, special.fake_token_around_image)
+        # The published configurations name only `</s>`; an instruct model ends its turns with the other.
+        ends = {special.eos, special.end_of_utterance, *_as_list(checkpoint.model.config.eos_token_id)}
+        self._end_ids = frozenset(end for end in ends if end is not None)
+
+    def choose(self, waiting: deque[Request]) -> list[Request]:
+        """The first in line and all that can share its batch, in their order."""
+        first = waiting.popleft()
+        if isinstance(first, RankRequest):
+            return [first]
+        chosen = [first]
+        for request in tuple(waiting):
+            if isinstance(request, GenerationRequest) and _fit_together([*chosen, request]):
+                chosen.append(request)
+                waiting.remove(request)
+        return list[Request](chosen)
+
+    def run(self, requests: list[Request]) -> None:
+        """Runs what `choose` chose and tells the listeners."""
+        rows: list[Row] = []
+        for request in requests:
+            if isinstance(request, RankRequest):
+                self._rank(request)
+            else:
+                rows.append(Row(request, self._tokenizer, self._end_ids))
+        if rows:
+            self._answer(rows)
+
+    def _answer(self, rows: Sequence[Row]) -> None:
+        """Answers the rows; if that fails, each by itself, so that only the one to blame fails."""
+        try:
+            self._generate(rows)
+        except Exception as error:
+            if len(rows) == 1:
+                _fail(rows[0].request.listener, error)
+                return
+            if not isinstance(error, InferenceError):
+                log.exception("A batch of %d requests failed; each is tried by itself.", len(rows))
+        for row in rows:
+            if not row.over:
+                self._answer([row])
+
+    def _generate(self, rows: Sequence[Row]) -> None:
+        """Runs the rows, each from where its answer stands, until all are over."""
+        num_beams = rows[0].request.options.num_beams
+        batch = Batch.of([row.request.prompt for row in rows], [row.answer.token_ids for row in rows])
+        pictures = self._vision.encode([row.request.prompt.pictures for row in rows])
+        criterion = BeamsEnd(rows, self._tokenizer, batch.width) if num_beams > 1 else TakeTokens(rows)
+        ids = self._model.generate(
+            **batch.inputs(self._model.device),
+            image_hidden_states=pictures,
+            generation_config=GenerationConfig(
+                max_new_tokens=max(row.room for row in rows),
+                do_sample=False,
+                num_beams=num_beams,
+                bad_words_ids=[[token_id] for token_id in self._forbidden],
+                eos_token_id=sorted(self._end_ids),
+                pad_token_id=PAD_ID,
+            ),
+            logits_processor=LogitsProcessorList([Sample(rows)]),
+            stopping_criteria=StoppingCriteriaList([criterion]),
+        )
+        if num_beams > 1:
+            for row, sequence in zip(rows, cast("list[list[int]]", ids.tolist()), strict=True):
+                for token_id in sequence[batch.width :]:
+                    row.take(token_id)
+
+    def _rank(self, request: RankRequest) -> None:
+        try:
+            begins = self._log_probabilities(request)
+        except Exception as error:
+            _fail(request.listener, error)
+            return
+        if not request.cancelled:
+            ranked = sorted(exclusive(request.labels, begins).items(), key=lambda pair: pair[1], reverse=True)
+            request.listener.finish(ranked)
+
+    @torch.no_grad()
+    def _log_probabilities(self, request: RankRequest) -> dict[str, float]:
+        """For each label the natural log-probability that an answer begins with it.
+
+        Unlike in generation no token is forbidden: this is the model's own distribution.
+        """
+        pictures = self._vision.encode([request.prompt.pictures])
+        argument = "perceiver_embeddings" if self._model.config.use_resampler else "image_encoder_embeddings"
+        found: dict[str, float] = {}
+        labels = list(request.labels.items())
+        for start in range(0, len(labels), MAX_ROWS):
+            some = labels[start : start + MAX_ROWS]
+            if request.cancelled:
+                break
+            batch = Batch.of([request.prompt] * len(some), [ids[:-1] for _, ids in some])
+            logits = self._model(
+                **batch.inputs(self._model.device),
+                **{argument: pictures.expand(len(some), -1, -1, -1)},
+                logits_to_keep=max(len(ids) for _, ids in some),
+                use_cache=False,
+            ).logits
+            for row, (label, ids) in enumerate(some):
+                scores = logits[row, -len(ids) :].float().log_softmax(dim=-1)
+                chosen = scores.gather(1, torch.tensor(ids, device=scores.device)[:, None])
+                found[label] = float(chosen.sum())
+        return found
+
+
+def _fit_together(requests: Sequence[GenerationRequest]) -> bool:
+    beams = requests[0].options.num_beams
+    longest = max(len(request.prompt.token_ids) + request.max_new_tokens for request in requests)
+    rows = len(requests) * beams
+    return (
+        all(request.options.num_beams == beams for request in requests)
+        and (beams == 1 or len({request.max_new_tokens for request in requests}) == 1)
+        and rows <= MAX_ROWS
+        and rows * longest <= MAX_TOKENS
+    )
+
+
+def _fail(listener: Listener[Reply] | Listener[list[tuple[str, float]]], error: Exception) -> None:
+    if isinstance(error, InferenceError):
+        listener.fail(error)
+        return
+    log.error("A request failed.", exc_info=error)
+    listener.fail(EngineError("The engine failed on this request; the log says why."))
+
+
+def _as_list(value: int | list[int] | None) -> list[int]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, int) else value

@@ -1,0 +1,112 @@
+"""What waits for the device: a request, and the way its outcome takes back to the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from inference.prompt import EncodedPrompt
+from inference.surface import Options, Reply
+
+T = TypeVar("T")
+R = TypeVar("R", contravariant=True)
+
+
+class Listener(Protocol[R]):
+    """Whoever made a request. All methods may be called from any thread, `finish` or `fail` once."""
+
+    def piece(self, text: str) -> None:
+        """A further piece of the answer's text, never empty."""
+        ...
+
+    def finish(self, result: R) -> None:
+        """The request is done."""
+        ...
+
+    def fail(self, error: Exception) -> None:
+        """The request cannot be done."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class GenerationRequest:
+    """A prompt to be answered."""
+
+    prompt: EncodedPrompt
+    options: Options
+    max_new_tokens: int
+    """The options' limit, or what the context leaves if that is less."""
+    listener: Listener[Reply]
+    cancelled: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class RankRequest:
+    """Labels to be compared as answers to a prompt."""
+
+    prompt: EncodedPrompt
+    labels: Mapping[str, tuple[int, ...]]
+    """The ids that each label adds to the prompt, all different and none empty."""
+    listener: Listener[list[tuple[str, float]]]
+    cancelled: bool = False
+
+
+Request = GenerationRequest | RankRequest
+
+
+def call_on(loop: asyncio.AbstractEventLoop, callback: Callable[[T], object], value: T) -> None:
+    """Has `callback(value)` called on the loop; a loop that has ended has nobody left to tell."""
+    try:
+        loop.call_soon_threadsafe(callback, value)
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+
+
+class FutureListener(Generic[T]):
+    """For whoever awaits the whole result; made on the event loop that will await it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.result: asyncio.Future[T] = self._loop.create_future()
+
+    def piece(self, text: str) -> None:
+        """Not needed: the result holds the whole text."""
+
+    def finish(self, result: T) -> None:
+        call_on(self._loop, self._settle, result)
+
+    def fail(self, error: Exception) -> None:
+        call_on(self._loop, self._refuse, error)
+
+    def _settle(self, result: T) -> None:
+        if not self.result.done():
+            self.result.set_result(result)
+
+    def _refuse(self, error: Exception) -> None:
+        if not self.result.done():
+            self.result.set_exception(error)
+
+
+class QueueListener:
+    """For whoever takes the pieces as they come; made on the event loop that will take them."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.events: asyncio.Queue[str | Reply | Exception | None] = asyncio.Queue()
+        """Pieces, then the finished reply or the error, or None where the answer was given up."""
+
+    def piece(self, text: str) -> None:
+        call_on(self._loop, self.events.put_nowait, text)
+
+    def finish(self, result: Reply) -> None:
+        call_on(self._loop, self.events.put_nowait, result)
+
+    def fail(self, error: Exception) -> None:
+        call_on(self._loop, self.events.put_nowait, error)
+
+    def end(self) -> None:
+        """Wakes a task that still waits for a piece of an answer that was given up."""
+        call_on(self._loop, self.events.put_nowait, None)

@@ -1,0 +1,115 @@
+"""The rows of a batch inside transformers' `generate`: each with its own options, text and end."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import torch
+from transformers.generation.logits_process import LogitsProcessor
+from transformers.generation.stopping_criteria import StoppingCriteria
+
+from inference.answer import Answer
+from inference.requests import GenerationRequest
+from inference.sampling import draw
+from inference.surface import Reply
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class Row:
+    """A request in a batch, with its answer so far; it survives the batch's failure."""
+
+    def __init__(
+        self, request: GenerationRequest, tokenizer: PreTrainedTokenizerBase, end_ids: frozenset[int]
+    ) -> None:
+        options = request.options
+        self.request = request
+        self.answer = Answer(
+            tokenizer, end_ids=end_ids, stop=options.stop, max_new_tokens=request.max_new_tokens
+        )
+        seed = secrets.randbits(63) if options.seed is None else options.seed % 2**63
+        self.generator = torch.Generator().manual_seed(seed)
+
+    @property
+    def over(self) -> bool:
+        return self.answer.finish_reason is not None or self.request.cancelled
+
+    @property
+    def room(self) -> int:
+        """Tokens that may still be generated."""
+        return self.request.max_new_tokens - len(self.answer.token_ids)
+
+    def take(self, token_id: int) -> None:
+        """Adds the next generated id, and tells the listener of new text and of the end."""
+        if self.over:
+            return
+        answer = self.answer
+        if piece := answer.add(token_id):
+            self.request.listener.piece(piece)
+        if answer.finish_reason is not None:
+            prompt_tokens = len(self.request.prompt.token_ids)
+            ids = answer.token_ids
+            self.request.listener.finish(
+                Reply(answer.text, ids, answer.finish_reason, prompt_tokens, 0, len(ids))
+            )
+
+
+class Sample(LogitsProcessor):
+    """Lets each row that samples draw its own token, with its own options and random numbers.
+
+    `generate` goes on greedily: the drawn token is the only one left. With beams nothing is drawn.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        for number, row in enumerate(self._rows):
+            options = row.request.options
+            if options.temperature > 0.0 and not row.over:
+                token_id = draw(scores[number], options.temperature, options.top_p, row.generator)
+                scores[number] = -torch.inf
+                scores[number, token_id] = 0.0
+        return scores
+
+
+class TakeTokens(StoppingCriteria):
+    """Hands each row its newest token and stops the rows that are over."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+
+    def __call__(self, input_ids: torch.Tensor, scores: object, **_: object) -> torch.Tensor:
+        for row, token_id in zip(self._rows, input_ids[:, -1].tolist(), strict=True):
+            row.take(token_id)
+        return torch.tensor([row.over for row in self._rows], device=input_ids.device)
+
+
+class BeamsEnd(StoppingCriteria):
+    """Ends beams at a stop text, and all beams of a request that was cancelled."""
+
+    def __init__(self, rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, prompt_width: int) -> None:
+        self._rows = rows
+        self._tokenizer = tokenizer
+        self._prompt_width = prompt_width
+
+    def __call__(self, input_ids: torch.Tensor, scores: object, **_: object) -> torch.Tensor:
+        beams = len(input_ids) // len(self._rows)
+        over = [self._is_over(self._rows[number // beams], ids) for number, ids in enumerate(input_ids)]
+        return torch.tensor(over, device=input_ids.device)
+
+    def _is_over(self, row: Row, ids: torch.Tensor) -> bool:
+        if row.request.cancelled:
+            return True
+        stop = row.request.options.stop
+        if not stop:
+            return False
+        # A stop text in front of the newest token would have ended the beam before. No token is less than
+        # a byte, and the first one may lose its space in decoding.
+        longest = max(len(text.encode()) for text in stop) + 1
+        tail = ids[self._prompt_width :][-longest:].tolist()
+        text = cast(str, self._tokenizer.decode(tail, skip_special_tokens=True))
+        return any(each in text for each in stop)

@@ -1,0 +1,29 @@
+"""Drawing a token from the model's scores."""
+
+from __future__ import annotations
+
+import torch
+
+# Below this the distribution is greedy in float32 anyway, and the division would overflow.
+LEAST_TEMPERATURE = 1e-4
+
+
+def draw(scores: torch.Tensor, temperature: float, top_p: float, generator: torch.Generator) -> int:
+    """A token drawn from the softmax of `scores` / `temperature`, within the nucleus of `top_p`.
+
+    Depends on nothing but its arguments: the same generator state gives the same token whatever else is
+    in the batch, and on every device, because the noise comes from the CPU.
+
+    Args:
+        scores: float32 of shape (vocabulary); -inf for tokens that must not be drawn.
+        top_p: the most probable tokens that together reach this probability can be drawn.
+        generator: on the CPU; it advances by one number for each token of the vocabulary.
+    """
+    probabilities = torch.softmax(scores.float() / max(temperature, LEAST_TEMPERATURE), dim=-1)
+    if top_p < 1.0:
+        ordered, order = probabilities.sort(descending=True)
+        before = ordered.cumsum(dim=-1) - ordered
+        probabilities[order[before >= top_p]] = 0.0
+    # The exponential race: token i wins with its probability, without sums that round away small ones.
+    noise = torch.empty(scores.shape).exponential_(generator=generator).to(scores.device)
+    return int((probabilities / noise).argmax())

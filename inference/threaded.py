@@ -1,0 +1,177 @@
+"""The surface of an engine whose device work happens on a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from inference.errors import PromptError
+from inference.prompt import EncodedPrompt, Prompt, PromptEncoder
+from inference.requests import FutureListener, GenerationRequest, QueueListener, RankRequest, Request, T
+from inference.surface import Options, Reply
+from inference.worker import Worker
+
+# No token stands for more characters of ordinary text than this (LLaMA's longest piece has 16); a text
+# beyond context * this is refused without encoding it.
+MAX_CHARACTERS_PER_TOKEN = 16
+
+
+class ThreadedEngine:
+    """Encodes and checks prompts where it is called, and has the worker do the rest.
+
+    It implements `inference.surface.Engine`; see there for what the methods do.
+    """
+
+    def __init__(self, worker: Worker, encoder: PromptEncoder, context_length: int) -> None:
+        self._worker = worker
+        self._encoder = encoder
+        self._context_length = context_length
+
+    @property
+    def context_length(self) -> int:
+        return self._context_length
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        return len(self._encoder.encode(prompt).token_ids)
+
+    async def generate(self, prompt: Prompt, options: Options = Options()) -> Reply:  # noqa: B008 - frozen
+        listener: FutureListener[Reply] = FutureListener()
+        request = self._generation(prompt, options, listener)
+        return await self._result(request, listener)
+
+    def stream(self, prompt: Prompt, options: Options = Options()) -> TextPieces:  # noqa: B008 - frozen
+        return TextPieces(lambda listener: self._submitted(self._generation(prompt, options, listener)))
+
+    async def rank(self, prompt: Prompt, labels: Sequence[str]) -> list[tuple[str, float]]:
+        encoded = self._encode(prompt)
+        ids = {label: self._encoder.encode_continuation(prompt, label) for label in labels}
+        if not labels or not all(label.strip() for label in labels):
+            raise PromptError("Ranking needs labels to choose from, none of them empty.")
+        if len(set(ids.values())) < len(labels):
+            raise PromptError("Ranking needs labels that differ: two of these are the same.")
+        self._check_room(len(encoded.token_ids) + max(map(len, ids.values())) - 1)
+        listener: FutureListener[list[tuple[str, float]]] = FutureListener()
+        return await self._result(RankRequest(encoded, ids, listener), listener)
+
+    async def aclose(self) -> None:
+        self._worker.close()
+        await self._worker.ended()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _generation(
+        self, prompt: Prompt, options: Options, listener: FutureListener[Reply] | QueueListener
+    ) -> GenerationRequest:
+        encoded = self._encode(prompt)
+        room = self._context_length - len(encoded.token_ids)
+        return GenerationRequest(encoded, options, min(options.max_new_tokens, room), listener)
+
+    def _submitted(self, request: GenerationRequest) -> GenerationRequest:
+        self._worker.submit(request)
+        return request
+
+    async def _result(self, request: Request, listener: FutureListener[T]) -> T:
+        self._worker.submit(request)
+        try:
+            return await listener.result
+        finally:
+            request.cancelled = True  # It has no effect on what is done.
+
+    def _encode(self, prompt: Prompt) -> EncodedPrompt:
+        characters = sum(len(item) for item in prompt if isinstance(item, str))
+        if characters > self._context_length * MAX_CHARACTERS_PER_TOKEN:
+            raise PromptError(
+                f"The prompt has {characters:,} characters, more than the {self._context_length:,} tokens "
+                "that this model can read: shorten it."
+            )
+        encoded = self._encoder.encode(prompt)
+        if len(encoded.token_ids) == 1:
+            raise PromptError("The prompt is empty: write a text or add a picture.")
+        self._check_room(len(encoded.token_ids))
+        return encoded
+
+    def _check_room(self, tokens: int) -> None:
+        """A sequence of `tokens` must leave room for one more."""
+        if tokens >= self._context_length:
+            raise PromptError(
+                f"The prompt has {tokens:,} tokens and this model reads {self._context_length:,} at most, "
+                "answer included: shorten it or leave out pictures."
+            )
+
+
+class TextPieces:
+    """The pieces of one answer; it implements `inference.surface.ReplyStream`.
+
+    The request is made when the first piece is asked for. It is cancelled by `aclose`, when a loop over
+    this object is left, and when this object is dropped.
+    """
+
+    def __init__(self, submit: Callable[[QueueListener], GenerationRequest]) -> None:
+        self._submit = submit
+        self._listener: QueueListener | None = None
+        self._request: GenerationRequest | None = None
+        self._reply: Reply | None = None
+        self._over = False
+
+    @property
+    def reply(self) -> Reply | None:
+        return self._reply
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return _Loop(self)
+
+    async def __anext__(self) -> str:
+        if self._over:
+            raise StopAsyncIteration
+        if self._listener is None:
+            listener = QueueListener()
+            try:
+                self._request = self._submit(listener)
+            except Exception:
+                self._over = True
+                raise
+            self._listener = listener
+        event = await self._listener.events.get()
+        if isinstance(event, str):
+            return event
+        self._over = True
+        if isinstance(event, Exception):
+            raise event
+        self._reply = event
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        self.cancel()
+
+    def cancel(self) -> None:
+        """Ends the answer where it is; without effect on a finished one."""
+        self._over = True
+        if self._request is not None and self._listener is not None:
+            self._request.cancelled = True
+            self._listener.end()
+
+    def __del__(self) -> None:
+        self.cancel()
+
+
+class _Loop:
+    """What an `async for` holds: Python drops it when the loop is left, which cancels the request."""
+
+    def __init__(self, pieces: TextPieces) -> None:
+        self._pieces = pieces
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        return await self._pieces.__anext__()
+
+    def __del__(self) -> None:
+        self._pieces.cancel()

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inference.bench import main
+
+
+def test_the_table_and_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "figures.json"
+    arguments = [
+        "--shape",
+        "demo",
+        "--weights",
+        "random",
+        "--concurrency",
+        "1,3",
+        "--prompt",
+        "12",
+        "--new",
+        "3",
+    ]
+    assert main([*arguments, "--against", "reference", "--json", str(file)]) == 0
+    shown = capsys.readouterr().out
+    report = json.loads(file.read_text())
+    assert [row["concurrency"] for row in report["rows"]] == [1, 3]
+    for row in report["rows"]:
+        assert row["tokens_per_second"] > 0
+        assert row["bandwidth_share"] == pytest.approx(
+            report["bytes_of_a_step"] / report["copy_bandwidth"] / row["step"]
+        )
+        assert f"{row['tokens_per_second']:.1f}" in shown
+        assert f"{1000 * row['step']:.2f} ms" in shown
+    assert shown.count("is it") == 2
+    cold = report["cold_start"]
+    assert cold["tokens"] == 15
+    assert 0 < cold["first_token"] < cold["answer"]
+    assert 10**8 < cold["peak_memory"] < 10**10
+    assert f"load {cold['load']:.2f} s" in shown
+
+
+def test_a_checkpoint_that_is_none_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--weights", "/no/such/folder"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "/no/such/folder" in captured.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--concurrency", "1,0"], ["--concurrency", "x"], ["--prompt", "7"], ["--new", "0"]]
+)
+def test_wrong_numbers(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_it_needs_few_packages() -> None:
+    code = (
+        "import sys\n"
+        "absent = 'typer rich discord aiohttp sqlalchemy pydantic_settings sentencepiece'.split()\n"
+        "sys.modules.update(dict.fromkeys(absent))\n"
+        "import inference.bench, inference.coldstart\n"
+        "inference.bench.import_transformers()\n"
+        "import inference.measuring\n"
+        "from inference.random_weights import config_of_shape, stand_in_tokenizer\n"
+        "print(len(stand_in_tokenizer(config_of_shape('demo'))))\n"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "1539\n"

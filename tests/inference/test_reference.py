@@ -1,0 +1,607 @@
+"""The reference engine against `generate` called directly on the processor's inputs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Self, TypeVar, cast
+
+import pytest
+import torch
+from PIL import Image
+from transformers import IdeficsProcessor, PreTrainedTokenizerBase
+from transformers.models.idefics.image_processing_pil_idefics import IdeficsImageProcessorPil
+from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
+
+from inference import (
+    END_OF_UTTERANCE,
+    Engine,
+    EngineError,
+    Generated,
+    Options,
+    PictureError,
+    Prompt,
+    PromptError,
+    Reply,
+    ReplyStream,
+    load_engine,
+)
+from inference.batch import PICTURES_AT_ONCE
+from inference.prompt import PromptEncoder
+from tests.inference.checkpoints import CONTEXT, PICTURE_SIZE, picture, small_config, small_model
+
+Result = TypeVar("Result")
+
+VARIANTS: dict[str, dict[str, bool]] = {
+    "9b": {},
+    "80b": {"qk_layer_norms": True, "vector_alphas": True},
+    "no resampler": {"resampler": False},
+    "no resampler, qk norms": {"resampler": False, "qk_layer_norms": True},
+}
+RED, BLUE, GREEN = picture("red"), picture("navy", (28, 60)), picture("green")
+PROMPTS: list[Prompt] = [
+    ["Describe this image."],
+    ["User:", RED, "What is this?", END_OF_UTTERANCE, "\nAssistant:"],
+    [BLUE],
+    ["Two of them:", RED, GREEN, "and one more", BLUE, "Which is the tree? Answer:"],
+    ["User:", BLUE, "Describe this image, with many words in many lines.\nAssistant:"],
+]
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def any_model(request: pytest.FixtureRequest) -> IdeficsForVisionText2Text:
+    return small_model(small_config(**VARIANTS[request.param]))
+
+
+@pytest.fixture
+def model() -> IdeficsForVisionText2Text:
+    return small_model(small_config(qk_layer_norms=True))
+
+
+class Oracle:
+    """What transformers makes of a prompt when it is called as its documentation says."""
+
+    def __init__(self, model: IdeficsForVisionText2Text, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._model = model
+        self._processor = IdeficsProcessor(IdeficsImageProcessorPil(image_size=PICTURE_SIZE), tokenizer)
+        self._tokenizer = tokenizer
+        names = ["<image>", "<fake_token_around_image>", "<end_of_utterance>"]
+        *self._forbidden, end_of_utterance = tokenizer.convert_tokens_to_ids(names)
+        self._ends = [tokenizer.eos_token_id, end_of_utterance]
+
+    def inputs(self, prompt: Prompt) -> dict[str, torch.Tensor]:
+        items = ["<end_of_utterance>" if item is END_OF_UTTERANCE else item for item in prompt]
+        return dict(self._processor(text=[items], return_tensors="pt", padding="longest"))
+
+    def answer(self, prompt: Prompt, **options: Any) -> tuple[int, ...]:
+        inputs = self.inputs(prompt)
+        ids = self._model.generate(
+            **inputs,
+            bad_words_ids=[[token_id] for token_id in self._forbidden],
+            eos_token_id=self._ends,
+            do_sample=False,
+            **options,
+        )
+        new = ids[0, inputs["input_ids"].shape[1] :].tolist()
+        ends = [at for at, token_id in enumerate(new) if token_id in self._ends]
+        return tuple(new[: ends[0]] if ends else new)
+
+
+class Gate:
+    """Holds up the model's forward passes until the test lets them through, and notes them.
+
+    Made on the event loop; as a context manager it leaves the model as it was.
+    """
+
+    def __init__(self, model: IdeficsForVisionText2Text) -> None:
+        self.rows: list[int] = []
+        """The number of rows of each pass that was let through."""
+        self.threads: set[str] = set()
+        self._loop = asyncio.get_running_loop()
+        self._arrivals = asyncio.Semaphore(0)
+        self._permits = threading.Semaphore(0)
+        self._hook = model.register_forward_pre_hook(self._before, with_kwargs=True)
+
+    def _before(self, _: object, args: object, kwargs: dict[str, Any]) -> None:
+        self._loop.call_soon_threadsafe(self._arrivals.release)
+        self._permits.acquire()
+        self.rows.append(len(kwargs["input_ids"]))
+        self.threads.add(threading.current_thread().name)
+
+    def open(self, passes: int = 10_000) -> None:
+        self._permits.release(passes)
+
+    async def arrival(self) -> None:
+        """Returns when the next pass stands at the gate."""
+        await self._arrivals.acquire()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.open()
+        self._hook.remove()
+
+
+def run(
+    model: IdeficsForVisionText2Text,
+    tokenizer: PreTrainedTokenizerBase,
+    work: Callable[[Engine], Awaitable[Result]],
+) -> Result:
+    async def main() -> Result:
+        async with asyncio.timeout(60), load_engine(model=model, tokenizer=tokenizer) as engine:
+            return await work(engine)
+
+    return asyncio.run(main())
+
+
+async def asked_together(
+    engine: Engine, gate: Gate, requests: Sequence[tuple[Prompt, Options]]
+) -> list[Reply | BaseException]:
+    """What comes of requests that all wait when the worker is ready for them."""
+    busy = asyncio.create_task(engine.generate(["wait"], Options(max_new_tokens=1)))
+    await gate.arrival()
+    together = asyncio.gather(
+        *(engine.generate(prompt, options) for prompt, options in requests), return_exceptions=True
+    )
+    await asyncio.sleep(0)
+    gate.open()
+    await busy
+    return await together
+
+
+def replies(
+    model: IdeficsForVisionText2Text,
+    tokenizer: PreTrainedTokenizerBase,
+    requests: Sequence[tuple[Prompt, Options]],
+) -> tuple[list[Reply], Gate]:
+    """The replies to requests that were asked together, and what was noted of the passes."""
+
+    async def work(engine: Engine) -> tuple[list[Reply], Gate]:
+        with Gate(model) as gate:
+            outcomes = await asked_together(engine, gate, requests)
+            for outcome in outcomes:
+                assert isinstance(outcome, Reply), outcome
+            return cast("list[Reply]", outcomes), gate
+
+    return run(model, tokenizer, work)
+
+
+def test_a_mixed_batch_gives_each_prompt_what_generate_gives_it_alone(
+    any_model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    oracle = Oracle(any_model, small_tokenizer)
+    lengths = [12, 3, 20, 9, 12]
+    expected = [
+        oracle.answer(prompt, max_new_tokens=length) for prompt, length in zip(PROMPTS, lengths, strict=True)
+    ]
+    requests = [
+        (prompt, Options(max_new_tokens=length)) for prompt, length in zip(PROMPTS, lengths, strict=True)
+    ]
+    found, gate = replies(any_model, small_tokenizer, requests)
+    assert [reply.token_ids for reply in found] == expected
+    assert gate.rows[1] == len(PROMPTS)
+    assert len({expected[1], expected[2], expected[3]}) == 3
+    for prompt, reply in zip(PROMPTS, found, strict=True):
+        assert reply.prompt_tokens == oracle.inputs(prompt)["input_ids"].shape[1]
+        assert reply.completion_tokens == len(reply.token_ids)
+
+
+def test_another_picture_gives_another_answer(
+    any_model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    options = Options(max_new_tokens=12)
+    noise = Image.effect_noise((50, 50), 200)
+    requests: list[tuple[Prompt, Options]] = [(["What?", image, "It is"], options) for image in (RED, noise)]
+    found, _ = replies(any_model, small_tokenizer, requests)
+    assert found[0].token_ids != found[1].token_ids
+
+
+def test_beams_are_those_of_generate(
+    any_model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    oracle = Oracle(any_model, small_tokenizer)
+    prompts = [PROMPTS[0], PROMPTS[1], PROMPTS[3]]
+    expected = [oracle.answer(prompt, max_new_tokens=10, num_beams=3) for prompt in prompts]
+    options = Options(max_new_tokens=10, num_beams=3)
+    found, gate = replies(any_model, small_tokenizer, [(prompt, options) for prompt in prompts])
+    assert [reply.token_ids for reply in found] == expected
+    assert gate.rows[1] == 3 * len(prompts)
+
+
+def test_beams_and_single_rows_do_not_share_a_batch(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    options = [Options(max_new_tokens=4), Options(max_new_tokens=4, num_beams=2), Options(max_new_tokens=5)]
+    found, gate = replies(model, small_tokenizer, [(PROMPTS[1], each) for each in options])
+    assert [reply.completion_tokens for reply in found] == [4, 4, 5]
+    assert set(gate.rows) == {1, 2}
+
+
+def test_picture_tokens_are_never_generated(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    requests: list[tuple[Prompt, Options]] = [(PROMPTS[1], Options(max_new_tokens=8))]
+    plain = replies(model, small_tokenizer, requests)[0][0]
+    with torch.no_grad():  # Wherever the first token was best, the picture tokens are better now.
+        favourite = model.lm_head.weight[plain.token_ids[0]]
+        model.lm_head.additional_fc.weight[:2] = favourite * 2
+    requests += [(PROMPTS[1], Options(max_new_tokens=8, temperature=1.0, seed=1))]
+    found, _ = replies(model, small_tokenizer, requests)
+    beams, _ = replies(model, small_tokenizer, [(PROMPTS[1], Options(max_new_tokens=8, num_beams=2))])
+    assert found[0].token_ids[0] == plain.token_ids[0]
+    for reply in (*found, *beams):
+        assert reply.completion_tokens == 8
+        assert not {480, 481} & set(reply.token_ids)
+
+
+@pytest.mark.parametrize(("end", "token_id"), [("</s>", 2), ("<end_of_utterance>", 482)])
+def test_an_end_token_ends_the_answer(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase, end: str, token_id: int
+) -> None:
+    assert small_tokenizer.convert_tokens_to_ids(end) == token_id
+    options = Options(max_new_tokens=10)
+    plain = replies(model, small_tokenizer, [(PROMPTS[1], options)])[0][0]
+    assert plain.finish_reason == "length"
+    last = next(at for at in range(1, 10) if plain.token_ids[at] not in plain.token_ids[:at])
+    with torch.no_grad():
+        favourite = model.lm_head.weight[plain.token_ids[last]] * 2
+        if token_id == 2:
+            model.lm_head.weight[2] = favourite
+        else:
+            model.lm_head.additional_fc.weight[2] = favourite
+    expected = Oracle(model, small_tokenizer).answer(PROMPTS[1], max_new_tokens=10)
+    found, gate = replies(model, small_tokenizer, [(PROMPTS[1], options)])
+    assert found[0].token_ids == expected == plain.token_ids[: len(expected)]
+    assert found[0].finish_reason == "stop"
+    assert len(expected) <= last
+    assert len(gate.rows) == 1 + len(expected) + 1
+
+
+def test_a_stop_text_ends_the_answer(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    plain = replies(model, small_tokenizer, [(PROMPTS[1], Options(max_new_tokens=30))])[0][0]
+    stop = plain.text[8:11]
+    cut = plain.text[: plain.text.index(stop)]
+    options = Options(max_new_tokens=30, stop=("not there", stop))
+    found, gate = replies(
+        model, small_tokenizer, [(PROMPTS[1], options), (PROMPTS[1], Options(max_new_tokens=30))]
+    )
+    assert found[0].text == cut
+    assert found[0].finish_reason == "stop"
+    assert plain.token_ids[: len(found[0].token_ids)] == found[0].token_ids
+    assert small_tokenizer.decode(found[0].token_ids) in cut
+    assert found[1].text == plain.text
+    alone, gate = replies(model, small_tokenizer, [(PROMPTS[1], options)])
+    assert alone == found[:1]
+    assert len(gate.rows) < 30
+
+
+def test_a_stop_text_ends_beams_but_not_for_being_in_the_prompt(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    def beams(*stop: str) -> tuple[Reply, int]:
+        options = Options(max_new_tokens=16, num_beams=2, stop=stop)
+        found, gate = replies(model, small_tokenizer, [(PROMPTS[1], options)])
+        return found[0], len(gate.rows)
+
+    plain, passes = beams()
+    assert beams("\nAssistant:") == (plain, passes)
+    stop = plain.text[5:8]
+    stopped, passes_until_stop = beams(stop, "\nAssistant:")
+    assert stop not in stopped.text
+    assert stopped.text
+    assert stopped.finish_reason == "stop"
+    assert passes_until_stop < passes
+
+
+def test_the_same_seed_gives_the_same_answer_in_any_company(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    def sampled(seed: int | None) -> Options:
+        return Options(max_new_tokens=12, temperature=1.0, top_p=0.9, seed=seed)
+
+    alone = replies(model, small_tokenizer, [(PROMPTS[1], sampled(7))])[0][0]
+    company = [
+        (PROMPTS[3], sampled(1)),
+        (PROMPTS[1], sampled(7)),
+        (PROMPTS[1], sampled(8)),
+        (PROMPTS[1], Options(max_new_tokens=12)),
+        (PROMPTS[1], sampled(None)),
+        (PROMPTS[1], sampled(None)),
+        (PROMPTS[1], sampled(-3)),
+    ]
+    found, gate = replies(model, small_tokenizer, company)
+    assert gate.rows[1] == len(company)
+    assert found[1] == alone
+    assert len({reply.token_ids for reply in found}) == len(company)
+    assert found[3].token_ids == Oracle(model, small_tokenizer).answer(PROMPTS[1], max_new_tokens=12)
+
+
+def test_pieces_joined_are_the_text(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    options = Options(max_new_tokens=24, temperature=1.5, seed=5)
+
+    async def work(engine: Engine) -> None:
+        whole = await engine.generate(PROMPTS[1], options)
+        for stop in ((), (whole.text[9:12],)):
+            stopping = Options(max_new_tokens=24, temperature=1.5, seed=5, stop=stop)
+            stream = engine.stream(PROMPTS[1], stopping)
+            assert stream.reply is None
+            pieces = [piece async for piece in stream]
+            assert stream.reply is not None
+            assert len(pieces) > 1
+            assert all(pieces)
+            assert (
+                "".join(pieces)
+                == stream.reply.text
+                == (whole.text.partition(stop[0])[0] if stop else whole.text)
+            )
+            with pytest.raises(StopAsyncIteration):
+                await anext(stream)
+
+    run(model, small_tokenizer, work)
+
+
+def test_leaving_the_loop_stops_the_devices_work(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    async def work(engine: Engine) -> None:
+        with Gate(model) as gate:
+            stream = engine.stream(PROMPTS[1], Options(max_new_tokens=200))
+            gate.open(3)
+            async for _ in stream:
+                break
+            gate.open()
+            await engine.generate(["next"], Options(max_new_tokens=1))
+            assert len(gate.rows) <= 3 + 1 + 1
+            assert stream.reply is None
+            with pytest.raises(StopAsyncIteration):
+                await anext(stream)
+
+    run(model, small_tokenizer, work)
+
+
+@pytest.mark.parametrize("num_beams", [1, 2])
+def test_a_cancelled_task_stops_the_devices_work_and_nobody_elses(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase, num_beams: int
+) -> None:
+    options = Options(max_new_tokens=20, num_beams=num_beams)
+
+    async def work(engine: Engine) -> None:
+        expected = await engine.generate(PROMPTS[1], options)
+        with Gate(model) as gate:
+            lonely = asyncio.create_task(engine.generate(PROMPTS[2], options))
+            await gate.arrival()
+            waiting = asyncio.create_task(engine.generate(PROMPTS[2], options))
+            staying = asyncio.create_task(engine.generate(PROMPTS[1], options))
+            await asyncio.sleep(0)
+            lonely.cancel()
+            waiting.cancel()
+            await asyncio.wait([lonely, waiting])
+            gate.open()
+            assert await staying == expected
+            assert gate.rows[0] == num_beams
+            assert len(gate.rows) == 1 + 20
+            assert set(gate.rows) == {num_beams}
+
+    run(model, small_tokenizer, work)
+
+
+def test_closing_a_stream_ends_whoever_waits_for_its_next_piece(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    async def work(engine: Engine) -> None:
+        with Gate(model) as gate:
+            stream = engine.stream(PROMPTS[1], Options(max_new_tokens=200))
+            waiting = asyncio.create_task(collect(stream))
+            await gate.arrival()
+            await stream.aclose()
+            assert await waiting == []
+
+    run(model, small_tokenizer, work)
+
+
+def test_one_request_that_fails_does_not_take_the_others_with_it(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    options = Options(max_new_tokens=6)
+    impossible: Prompt = ["This", Generated((99_999,)), "is no token"]
+    without_pixels: Prompt = ["A", Image.new("RGB", (0, 0)), "picture"]
+
+    async def work(engine: Engine) -> None:
+        expected = await engine.generate(PROMPTS[1], options)
+        with Gate(model) as gate:
+            prompts = [PROMPTS[1], impossible, without_pixels, PROMPTS[1]]
+            outcomes = await asked_together(engine, gate, [(prompt, options) for prompt in prompts])
+        assert outcomes[0] == outcomes[3] == expected
+        assert isinstance(outcomes[1], EngineError)
+        assert isinstance(outcomes[2], PictureError)
+        with pytest.raises(EngineError):
+            await collect(engine.stream(impossible, options))
+        with pytest.raises(EngineError):
+            await engine.rank(impossible, ["a", "b"])
+        assert await engine.generate(PROMPTS[1], options) == expected
+
+    with caplog.at_level(logging.ERROR):
+        run(model, small_tokenizer, work)
+    assert "IndexError" in caplog.text
+
+
+def test_a_batch_that_fails_halfway_goes_on_where_it_was(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    options = Options(max_new_tokens=10, temperature=1.0, seed=2)
+    passes = 0
+
+    def fail_once(*_: object) -> None:
+        nonlocal passes
+        passes += 1
+        if passes == 5:
+            raise RuntimeError("the device had a bad moment")
+
+    async def work(engine: Engine) -> None:
+        expected = [await engine.generate(prompt, options) for prompt in PROMPTS[1:3]]
+        hook = model.register_forward_pre_hook(fail_once)
+        with Gate(model) as gate:
+            busy = asyncio.create_task(engine.generate(["wait"], Options(max_new_tokens=1)))
+            await gate.arrival()
+            streams = [engine.stream(prompt, options) for prompt in PROMPTS[1:3]]
+            texts = asyncio.gather(*map(collect, streams))
+            await asyncio.sleep(0)
+            gate.open()
+            await busy
+            assert ["".join(pieces) for pieces in await texts] == [reply.text for reply in expected]
+            assert [stream.reply for stream in streams] == expected
+        hook.remove()
+
+    run(model, small_tokenizer, work)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ([], "empty"),
+        ([""], "empty"),
+        (["  "], "empty"),
+        (["word " * 400], str(CONTEXT)),
+        ([RED] * 200, str(CONTEXT)),
+        (["x" * 100_000], "100,000"),
+    ],
+)
+def test_prompts_that_cannot_be_answered(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase, prompt: Prompt, words: str
+) -> None:
+    async def work(engine: Engine) -> None:
+        for attempt in (engine.generate(prompt), collect(engine.stream(prompt)), engine.rank(prompt, ["a"])):
+            with pytest.raises(PromptError, match=words):
+                await attempt
+        assert (await engine.generate(["go on"], Options(max_new_tokens=2))).completion_tokens == 2
+
+    run(model, small_tokenizer, work)
+
+
+def test_the_context_can_be_used_to_its_last_token(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    async def work(engine: Engine) -> None:
+        assert engine.context_length == CONTEXT
+        filled = [Generated((300,) * (CONTEXT - 4))]
+        assert engine.count_tokens(filled) == CONTEXT - 3
+        reply = await engine.generate(filled, Options(max_new_tokens=50))
+        assert (reply.completion_tokens, reply.finish_reason) == (3, "length")
+        with pytest.raises(PromptError, match=f"{CONTEXT}"):
+            await engine.generate([Generated((300,) * (CONTEXT - 1))])
+
+    run(model, small_tokenizer, work)
+
+
+def test_many_pictures_are_encoded_a_few_at_a_time_on_the_engines_thread(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    many: Prompt = [picture(f"hsl({hue}, 80%, 50%)") for hue in range(0, 360, 17)]
+    expected = Oracle(model, small_tokenizer).answer(many, max_new_tokens=4)
+    encoded: list[int] = []
+
+    def note(_: object, args: object, kwargs: dict[str, torch.Tensor]) -> None:
+        encoded.append(len(kwargs["pixel_values"]))
+
+    model.model.vision_model.register_forward_pre_hook(note, with_kwargs=True)
+    found, gate = replies(model, small_tokenizer, [(many, Options(max_new_tokens=4))])
+    assert found[0].token_ids == expected
+    assert sum(encoded) == len(many)
+    assert max(encoded) <= PICTURES_AT_ONCE
+    assert gate.threads == {"inference"}
+
+
+def test_prompts_without_pictures_do_not_run_the_vision_encoder(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the encoder ran")
+
+    expected = Oracle(model, small_tokenizer).answer(PROMPTS[0], max_new_tokens=4)
+    model.model.vision_model.register_forward_pre_hook(refuse)
+    found, _ = replies(model, small_tokenizer, [(PROMPTS[0], Options(max_new_tokens=4))])
+    assert found[0].token_ids == expected
+
+
+def test_closing_fails_what_runs_and_what_waits(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    async def main() -> None:
+        engine = await load_engine(model=model, tokenizer=small_tokenizer)
+        async with asyncio.timeout(60):
+            await close_midway(engine)
+
+    async def close_midway(engine: Engine) -> None:
+        with Gate(model) as gate:
+            running = asyncio.create_task(engine.generate(PROMPTS[1], Options(max_new_tokens=200)))
+            await gate.arrival()
+            waiting = asyncio.create_task(engine.generate(PROMPTS[1], Options(num_beams=2)))
+            streaming = asyncio.create_task(collect(engine.stream(PROMPTS[1])))
+            ranking = asyncio.create_task(engine.rank(PROMPTS[1], ["a", "b"]))
+            await asyncio.sleep(0)
+            closing = asyncio.create_task(engine.aclose())
+            await asyncio.sleep(0)
+            gate.open()
+            await closing
+            for task in (running, waiting, streaming, ranking):
+                with pytest.raises(EngineError):
+                    await task
+            assert len(gate.rows) <= 2
+            with pytest.raises(EngineError):
+                await engine.generate(PROMPTS[1])
+            await engine.aclose()
+
+    asyncio.run(main())
+
+
+def test_ranking_is_by_the_models_own_probabilities(
+    any_model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    prompt: Prompt = ["Classify the image.\n", RED, "Category:"]
+    labels = ["cars", "city landscape", "tree", "Eiffel Tower at night"]
+    encoder = PromptEncoder(small_tokenizer)
+    inputs = Oracle(any_model, small_tokenizer).inputs(prompt)
+    expected = {}
+    for label in labels:
+        ids = encoder.encode_continuation(prompt, label)
+        row = inputs["input_ids"][0].tolist() + list(ids)
+        mask = inputs["image_attention_mask"]
+        with torch.no_grad():
+            logits = any_model(
+                input_ids=torch.tensor([row]),
+                attention_mask=torch.ones(1, len(row), dtype=torch.long),
+                pixel_values=inputs["pixel_values"],
+                image_attention_mask=torch.cat([mask, mask[:, -1:].expand(-1, len(ids), -1)], dim=1),
+            ).logits[0, -len(ids) - 1 : -1]
+        expected[label] = sum(logits.log_softmax(-1)[at, token_id].item() for at, token_id in enumerate(ids))
+
+    async def work(engine: Engine) -> list[tuple[str, float]]:
+        return await engine.rank(prompt, labels)
+
+    ranked = run(any_model, small_tokenizer, work)
+    assert [label for label, _ in ranked] == sorted(labels, key=expected.__getitem__, reverse=True)
+    assert dict(ranked) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("labels", [[], [""], ["cat", " "], ["cat", "cat"], ["cat", "cat "]])
+def test_labels_that_cannot_be_ranked(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase, labels: list[str]
+) -> None:
+    async def work(engine: Engine) -> None:
+        with pytest.raises(PromptError):
+            await engine.rank(PROMPTS[1], labels)
+
+    run(model, small_tokenizer, work)
+
+
+async def collect(stream: ReplyStream) -> list[str]:
+    return [piece async for piece in stream]
