@@ -172,6 +172,23 @@ def demo(
     demo(host, port, model, browser=browser)
 
 
+@app.command()
+def run(config: ConfigOption = None) -> None:
+    """Answers in Discord until Ctrl-C or SIGTERM."""
+    from bot.cli.run import run
+
+    run(config)
+
+
+@app.command()
+def doctor(config: ConfigOption = None, verbose: VerboseOption = False) -> int:
+    """Checks token, intents, database and model, and exits with 1 if something is missing."""
+    configure_logging(verbose=verbose)
+    from bot.cli.doctor import doctor
+
+    return doctor(config)
+
+
 db = typer.Typer(help="The database's tables; run and demo bring them up to date by themselves.")
 app.add_typer(db, name="db")
 

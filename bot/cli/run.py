@@ -82,6 +82,7 @@ async def serve_discord(settings: Settings, open_engine: OpenEngine) -> None:
             try:
                 async with serving_health(settings, parts.service, {"discord": client.is_receiving}):
                     await _connected(client, token, parts)
+                return
             except discord.PrivilegedIntentsRequired:
                 if not message_content:
                     raise

@@ -1,0 +1,170 @@
+"""The messages that hold one answer: created, edited and deleted until they show what they should."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import discord
+
+from bot.bridge.buttons import buttons
+from bot.bridge.errors import Code
+from bot.conversation.messages import created_at
+from bot.conversation.ports import Request, Store
+
+log = logging.getLogger(__name__)
+
+Channel = (
+    discord.TextChannel
+    | discord.VoiceChannel
+    | discord.StageChannel
+    | discord.Thread
+    | discord.DMChannel
+    | discord.PartialMessageable
+)
+
+EDITABLE_FOR = timedelta(minutes=59)
+"""Edits of messages older than an hour have a limit of their own."""
+
+
+@dataclass(slots=True)
+class _Part:
+    message: discord.PartialMessage
+    content: str | None = None
+    finished: bool | None = None
+    """Which buttons it has: those of a finished answer, Stop, or none."""
+    ours: bool = False
+    """It was posted by this object."""
+
+
+@dataclass(slots=True)
+class AnswerMessages:
+    """`show` makes the chat show the answer. After `gone` it does nothing: nobody wants or may see it."""
+
+    channel: Channel
+    request: Request
+    store: Store
+    ping_author: bool
+    nonce_salt: str
+    now: Callable[[], datetime]
+    can_reply: bool = True
+    gone: bool = False
+    _parts: list[_Part] = field(init=False)
+
+    def __post_init__(self) -> None:
+        ids = self.request.answer_ids
+        self._parts = [_Part(self.channel.get_partial_message(message_id)) for message_id in ids]
+
+    @property
+    def is_shown(self) -> bool:
+        return bool(self._parts)
+
+    async def show(self, contents: Sequence[str], *, finished: bool) -> None:
+        """One message per content, the buttons under the last.
+
+        Raises:
+            discord.HTTPException: Discord refused it for a reason that is not a person's doing.
+        """
+        for index, content in enumerate(contents):
+            if self.gone:
+                return
+            state = finished if index == len(contents) - 1 else None
+            if index < len(self._parts):
+                await self._edit(index, content, state)
+            if index >= len(self._parts) and not self.gone:
+                await self._create(index, content, state)
+        if not self.gone:
+            await self._delete_from(len(contents))
+
+    async def delete(self) -> None:
+        await self._delete_from(0)
+        self.gone = True
+
+    def _view(self, state: bool | None) -> discord.ui.View | None:
+        if state is None:
+            return None
+        return buttons(self.request.id, self.request.asker.id, finished=state)
+
+    async def _create(self, index: int, content: str, state: bool | None) -> None:
+        reference = None
+        if index == 0 and self.can_reply:
+            reference = discord.MessageReference(
+                message_id=self.request.question_id,
+                channel_id=self.channel.id,
+                guild_id=self.request.place.server_id,
+            )
+        try:
+            message = await self._send(index, content, state, reference)
+        except discord.HTTPException as error:
+            if error.code == Code.REPLYING_NEEDS_HISTORY:
+                self.can_reply = False
+                message = await self._send(index, content, state, None)
+            elif error.code == Code.INVALID_FORM and "message_reference" in error.text:
+                log.info("The question %s is gone, so its answer is not posted", self.request.question_id)
+                self.gone = True
+                return
+            else:
+                self.gone = isinstance(error, discord.Forbidden | discord.NotFound)
+                raise
+        self._parts.append(_Part(self.channel.get_partial_message(message.id), content, state, ours=True))
+        await self.store.add_answer_message(self.request.id, message.id)
+
+    async def _send(
+        self, index: int, content: str, state: bool | None, reference: discord.MessageReference | None
+    ) -> discord.Message:
+        mentions = discord.AllowedMentions.none()
+        mentions.replied_user = self.ping_author
+        # The library sends enforce_nonce with it: asked for twice, also by two processes, it is one message.
+        nonce = f"{self.request.id:x}{self.nonce_salt}{index:02d}"
+        options: dict[str, Any] = {}
+        if reference is not None:
+            options["reference"] = reference
+        if (view := self._view(state)) is not None:
+            options["view"] = view
+        return await self.channel.send(content, nonce=nonce, allowed_mentions=mentions, **options)
+
+    async def _edit(self, index: int, content: str, state: bool | None) -> None:
+        part = self._parts[index]
+        if (part.content, part.finished) == (content, state):
+            return
+        if self.now() - created_at(part.message.id) > EDITABLE_FOR:
+            await self._delete_from(index)
+            return
+        try:
+            await self._write(part, content, state)
+        except discord.HTTPException as error:
+            if error.code == Code.UNKNOWN_MESSAGE:
+                await self._is_missing(index)
+            elif error.code == Code.TOO_MANY_EDITS_OF_AN_OLD_MESSAGE:
+                await self._delete_from(index)
+            elif error.code == Code.THREAD_ARCHIVED and isinstance(self.channel, discord.Thread):
+                await self.channel.edit(archived=False)
+                await self._write(part, content, state)
+            else:
+                self.gone = isinstance(error, discord.Forbidden | discord.NotFound)
+                raise
+
+    async def _write(self, part: _Part, content: str, state: bool | None) -> None:
+        await part.message.edit(
+            content=content, view=self._view(state), allowed_mentions=discord.AllowedMentions.none()
+        )
+        part.content, part.finished = content, state
+
+    async def _is_missing(self, index: int) -> None:
+        """Deleted while the answer was written, it is unwanted; deleted before, what follows it is stale."""
+        if self._parts[index].ours:
+            self.gone = True
+        else:
+            await self._delete_from(index)
+
+    async def _delete_from(self, index: int) -> None:
+        while len(self._parts) > index:
+            message = self._parts.pop().message
+            # First, so that the deletion is not taken for a person's wish that the answer shall go.
+            await self.store.remove_answer_message(message.id)
+            with suppress(discord.NotFound):
+                await message.delete()

@@ -1,0 +1,18 @@
+"""Discord's numbers for what can go wrong."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Code(IntEnum):
+    """https://docs.discord.com/developers/topics/opcodes-and-status-codes#json"""
+
+    UNKNOWN_CHANNEL = 10003
+    UNKNOWN_MESSAGE = 10008
+    TOO_MANY_EDITS_OF_AN_OLD_MESSAGE = 30046
+    CANNOT_MESSAGE_USER = 50007
+    INVALID_FORM = 50035
+    THREAD_ARCHIVED = 50083
+    REPLYING_NEEDS_HISTORY = 160002
+    THREAD_ALREADY_THERE = 160004

@@ -1,0 +1,107 @@
+"""Pictures from Discord's hosts, and from nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from yarl import URL
+
+from bot.bridge.address import DiscordAddress
+from bot.conversation.messages import PhotoOffer, SkippedPhoto
+from bot.conversation.photos import normalise
+from bot.conversation.ports import StoredPhoto
+from inference.pictures import MAX_BYTES
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S = 20.0
+MAX_REDIRECTS = 3
+_CHUNK = 64 * 1024
+
+
+class _NotFetchedError(Exception):
+    """The message is the clause for the sender."""
+
+
+class MediaFetcher:
+    """A `PhotoFetcher` over HTTP; used in `async with`, which closes its connections and its threads."""
+
+    def __init__(
+        self, address: DiscordAddress, *, max_bytes: int = MAX_BYTES, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        self._address = address
+        self._max_bytes = max_bytes
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            timeout=self._timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Accept-Encoding": "identity"},  # so that the limit counts what is kept
+        )
+        # Not the loop's own executor: looking up names shares that one.
+        self._decoders = ThreadPoolExecutor(max_workers=2, thread_name_prefix="decode")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+
+    async def fetch(self, offer: PhotoOffer) -> StoredPhoto | SkippedPhoto:
+        try:
+            data = await self._download(offer)
+        except _NotFetchedError as error:
+            return SkippedPhoto(offer.name, str(error))
+        except TimeoutError:
+            log.warning("Fetching %s took longer than %s s", offer.url, self._timeout.total)
+            return SkippedPhoto(offer.name, "loading it took too long")
+        except (aiohttp.ClientError, OSError):
+            log.warning("Fetching %s failed", offer.url, exc_info=True)
+            return SkippedPhoto(offer.name, "it could not be loaded from Discord")
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, normalise, data, offer.name)
+
+    async def _download(self, offer: PhotoOffer) -> bytes:
+        if offer.size is not None and offer.size > self._max_bytes:
+            raise _NotFetchedError(self._too_large())
+        # As written: quoting it anew would break the signature that is part of it.
+        url = URL(offer.url, encoded=True)
+        if url.path.endswith(".json"):
+            raise _NotFetchedError("it is an animation (Lottie), not a picture")
+        for _ in range(MAX_REDIRECTS + 1):
+            if not self._address.allows(url):
+                log.warning("Not fetched, as it is not on a host of the configured Discord: %s", url)
+                raise _NotFetchedError("it is not on Discord's own servers")
+            async with self._session.get(url, allow_redirects=False) as response:
+                location = response.headers.get("Location")
+                if response.status in (301, 302, 303, 307, 308) and location is not None:
+                    url = url.join(URL(location, encoded=True))
+                    continue
+                if response.status != 200:
+                    log.warning("Fetching %s: status %s", url, response.status)
+                    raise _NotFetchedError(
+                        "it is no longer there"
+                        if response.status in (403, 404, 410)
+                        else "it could not be loaded from Discord"
+                    )
+                return await self._read(response)
+        raise _NotFetchedError("it could not be loaded from Discord")
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        data = bytearray()
+        if (response.content_length or 0) > self._max_bytes:
+            raise _NotFetchedError(self._too_large())
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            data += chunk
+            if len(data) > self._max_bytes:
+                raise _NotFetchedError(self._too_large())
+        return bytes(data)
+
+    def _too_large(self) -> str:
+        return f"its file is larger than {self._max_bytes / 2**20:.3g} MB"

@@ -1,0 +1,117 @@
+"""One answer as it is shown in Discord."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import discord
+
+from bot.bridge.answer_messages import AnswerMessages
+from bot.bridge.pacing import Pacer
+from bot.bridge.permissions import listed, missing_for_threads
+from bot.bridge.threads import open_thread
+from bot.conversation.ports import Outcome, RequestState
+from bot.conversation.splitting import split
+
+log = logging.getLogger(__name__)
+
+LIMIT = 2000
+"""Characters of a message."""
+TYPING_AFTER_S = 0.25
+"""Shorter work shows its answer instead."""
+TYPING_EVERY_S = 8.0
+"""Discord shows it for ten seconds."""
+LINE_AFTER_S = 1.0
+"""Who waits for less is not told of the line."""
+
+
+class DiscordReplyView:
+    """A `ReplyView`: typing, or the place in line, until there is text; then a reply that grows by edits."""
+
+    def __init__(self, messages: AnswerMessages, pacer: Pacer, notes: Sequence[str] = ()) -> None:
+        """`notes` are this chat's own sentences for the asker."""
+        self._messages = messages
+        self._channel = messages.channel
+        self._pacer = pacer
+        self._notes = list(notes)
+        self._place: int | None = None
+        self._writing = asyncio.Lock()
+        self._silence = asyncio.create_task(self._fill_silence(), name=f"typing {messages.request.id}")
+
+    async def waiting(self, place_in_line: int) -> None:
+        self._place = place_in_line
+        if self._messages.is_shown:
+            await self._show_if_due(_line(place_in_line))
+
+    async def update(self, text: str) -> None:
+        if text.strip():
+            await self._end_silence()
+            await self._show_if_due(text)
+
+    async def finish(self, outcome: Outcome, notes: Sequence[str]) -> None:
+        await self._end_silence()
+        if outcome.state is RequestState.FORGOTTEN:
+            await self._messages.delete()
+            return
+        thread_name, notes = outcome.thread_name, [*notes, *self._notes]
+        if thread_name is not None and (names := missing_for_threads(self._channel)):
+            notes.append(f"Ask on by replying: for a thread I need {listed(names)} here.")
+            thread_name = None
+        if self._messages.is_shown:
+            await self._pacer.wait(self._channel.id)
+        else:
+            self._pacer.take(self._channel.id)
+        await self._messages.show(final_contents(outcome.text, notes), finished=True)
+        if thread_name is not None and not self._messages.gone:
+            await open_thread(self._channel, self._messages.request, thread_name, self._messages.store)
+
+    async def suspend(self) -> None:
+        await self._end_silence()
+
+    async def _show_if_due(self, text: str) -> None:
+        # The first text is shown at once; a later one may be skipped, as the next one replaces it.
+        due = self._pacer.take(self._channel.id)
+        if due or not self._messages.is_shown:
+            await self._messages.show(split(text, LIMIT), finished=False)
+
+    async def _end_silence(self) -> None:
+        # A message that is just being posted must be known before anything else is shown.
+        async with self._writing:
+            self._silence.cancel()
+
+    async def _fill_silence(self) -> None:
+        try:
+            await asyncio.sleep(TYPING_AFTER_S)
+            if self._place in (None, 1):
+                await self._channel.typing()
+            await asyncio.sleep(LINE_AFTER_S - TYPING_AFTER_S)
+            while self._place is None:
+                await asyncio.sleep(TYPING_EVERY_S)
+                await self._channel.typing()
+            async with self._writing:
+                if not self._messages.is_shown:
+                    self._pacer.take(self._channel.id)
+                    await self._messages.show([_line(self._place)], finished=False)
+        except discord.HTTPException as error:
+            log.info("Nothing can be shown in channel %s yet: %s", self._channel.id, error)
+        except Exception:
+            log.exception("The wait for an answer cannot be shown")
+
+
+def _line(place: int) -> str:
+    return f"In line: place {place}."
+
+
+def final_contents(text: str, notes: Sequence[str]) -> list[str]:
+    """The messages of a finished answer: the text, and below it the notes in small print."""
+    if not text.strip():
+        return split("\n".join(notes), LIMIT)
+    contents = split(text, LIMIT)
+    small_print = "\n".join(f"-# {note}" for note in notes)
+    if not small_print:
+        return contents
+    if len(contents[-1]) + 1 + len(small_print) <= LIMIT:
+        return [*contents[:-1], f"{contents[-1]}\n{small_print}"]
+    return [*contents, *split(small_print, LIMIT)]

@@ -1,0 +1,98 @@
+"""The Discord client: what it hears of Discord, what it may never do, and its cogs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord.ext import commands
+from discord.webhook.async_ import async_context
+
+from bot.bridge.address import DiscordAddress
+from bot.bridge.api import ApiClient, ApiWebhookAdapter
+from bot.bridge.audience import DiscordAudience
+from bot.bridge.buttons import AnswerButton
+from bot.bridge.convert import Converter
+from bot.bridge.pacing import EDIT_INTERVAL_S, Pacer
+from bot.cogs.catch_up import CatchUp
+from bot.cogs.changes import Changes
+from bot.cogs.conversation import Conversation
+from bot.conversation.ports import PhotoFetcher, Store
+from bot.conversation.service import ReplyService
+
+
+class IdeficsClient(commands.AutoShardedBot):
+    """A logged-in bot, whose safe defaults hold for everything that it sends.
+
+    Sharded by what Discord asks for; a small bot has one shard. Unlike the plain client this one also begins
+    a new session at the API's own gateway after an invalid one.
+    """
+
+    http: ApiClient
+
+    def __init__(
+        self,
+        *,
+        service: ReplyService,
+        store: Store,
+        fetcher: PhotoFetcher,
+        address: DiscordAddress | None = None,
+        ping_author: bool = True,
+        message_content: bool = True,
+        edit_interval_s: float = EDIT_INTERVAL_S,
+        shard_count: int | None = None,
+    ) -> None:
+        """`message_content`: ask for the privileged intent. `shard_count`: unset, Discord says it."""
+        self.address = address or DiscordAddress()
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=discord.Intents(
+                guilds=True, guild_messages=True, dm_messages=True, message_content=message_content
+            ),
+            allowed_mentions=discord.AllowedMentions(
+                everyone=False, users=False, roles=False, replied_user=ping_author
+            ),
+            # Raw events bring all that is needed; what was said is in the store.
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            shard_count=shard_count,
+            shard_connect_timeout=30.0,
+        )
+        self.service = service
+        self.store = store
+        self.fetcher = fetcher
+        self.audience = DiscordAudience(self, store, Pacer(edit_interval_s), ping_author)
+
+    def _get_state(self, **options: Any) -> Any:
+        # Here, because everything that the library builds after this takes the HTTP client from it.
+        self.http = ApiClient(self.loop, self.address)
+        return super()._get_state(**options)
+
+    @property
+    def own_id(self) -> int:
+        """The bot's user id; there is none before the login."""
+        assert self.user is not None
+        return self.user.id
+
+    @property
+    def converter(self) -> Converter:
+        assert self.user is not None
+        return Converter(self.user, self.address)
+
+    def is_receiving(self) -> bool:
+        """Logged in, and Discord's events come in."""
+        return self.is_ready() and not any(shard.is_closed() for shard in self.shards.values())
+
+    async def setup_hook(self) -> None:
+        if not self.address.is_discords_own:
+            # Holds for this task and those it starts, so for this client alone.
+            async_context.set(ApiWebhookAdapter(self.address))
+        self.add_dynamic_items(AnswerButton)
+        conversation = Conversation(self)
+        for cog in (conversation, Changes(self), CatchUp(self, conversation.receive)):
+            await self.add_cog(cog)
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """There are no commands in messages: the cogs listen by themselves."""

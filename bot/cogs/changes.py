@@ -1,0 +1,48 @@
+"""What was edited or deleted in Discord changes what is remembered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import discord
+from discord.ext import commands
+
+from bot.conversation.ports import Refusal
+
+if TYPE_CHECKING:
+    from bot.client import IdeficsClient
+
+
+class Changes(commands.Cog):
+    """Listens to the raw events: the others come only for messages that the library still holds."""
+
+    def __init__(self, client: IdeficsClient) -> None:
+        self.client = client
+
+    @commands.Cog.listener()
+    async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
+        message = self.client.converter.message(event.message)
+        result = await self.client.service.edited(message, self.client.audience.again())
+        if isinstance(result, Refusal):
+            self.client.dispatch("refusal", event.message, result)
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        await self.client.service.deleted(event.message_id)
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        for message_id in sorted(event.message_ids):
+            await self.client.service.deleted(message_id)
+
+    @commands.Cog.listener()
+    async def on_raw_thread_delete(self, event: discord.RawThreadDeleteEvent) -> None:
+        await self.client.store.forget_place(event.thread_id)
+
+    @commands.Cog.listener()
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        await self.client.store.forget_place(channel.id)
+
+    @commands.Cog.listener()
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        await self.client.store.forget_server(guild.id)

@@ -1,0 +1,162 @@
+"""Messages to the reply service, and what is said to people besides answers."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord.ext import commands
+
+from bot.bridge.backfill import backfill
+from bot.bridge.buttons import Action
+from bot.bridge.permissions import listed, missing_to_answer
+from bot.conversation.messages import Message, Origin, PlaceKind, Reference
+from bot.conversation.ports import Refusal
+
+if TYPE_CHECKING:
+    from bot.client import IdeficsClient
+
+log = logging.getLogger(__name__)
+
+REFUSALS_APART = timedelta(minutes=1)
+
+UNSEEN_REPLY = (
+    "I cannot see the message that you replied to: for that I need the message content intent, "
+    "or the picture in your own message."
+)
+UNSEEN_IN_THREAD = "I cannot read messages here that do not mention me; please mention me in each one."
+
+
+class Conversation(commands.Cog):
+    def __init__(self, client: IdeficsClient) -> None:
+        self.client = client
+        self._refused_at: dict[int, datetime] = {}
+        self._told_unseen: set[int] = set()
+        self._told_forbidden: set[tuple[int, int]] = set()
+
+    @commands.Cog.listener("on_message")
+    async def receive(self, discord_message: discord.Message) -> None:
+        """Takes in one message, from the gateway or read after an absence."""
+        message = await self._converted(discord_message)
+        if names := missing_to_answer(discord_message.channel):
+            if message.mentions_bot:
+                await self._say_forbidden(discord_message, names)
+            return
+        if await self._is_unseen_in_own_thread(message):
+            if message.place.id not in self._told_unseen:
+                self._told_unseen.add(message.place.id)
+                await self._say(discord_message, UNSEEN_IN_THREAD)
+            return
+        if self._replies_to_unseen(message):
+            self.client.audience.notes[message.id] = UNSEEN_REPLY
+        if self.client.intents.message_content:
+            await backfill(
+                discord_message,
+                message,
+                converter=self.client.converter,
+                fetcher=self.client.fetcher,
+                store=self.client.store,
+            )
+        try:
+            result = await self.client.service.receive(message, self.client.audience)
+        finally:
+            self.client.audience.notes.pop(message.id, None)
+        if isinstance(result, Refusal):
+            await self.refuse(discord_message, result)
+
+    @commands.Cog.listener("on_refusal")
+    async def refuse(self, message: discord.Message, refusal: Refusal) -> None:
+        """Tells why there is no answer; not each time to someone who does not stop."""
+        last = self._refused_at.get(message.author.id)
+        if last is not None and message.created_at - last < REFUSALS_APART:
+            return
+        self._refused_at[message.author.id] = message.created_at
+        await self._say(message, refusal.sentence)
+
+    @commands.Cog.listener()
+    async def on_answer_button(
+        self, interaction: discord.Interaction[Any], action: Action, request_id: int
+    ) -> None:
+        """A press of a button, allowed and acknowledged."""
+        service, audience = self.client.service, self.client.audience
+        match action:
+            case Action.STOP:
+                await service.stop(request_id)
+            case Action.REGENERATE:
+                result = await service.regenerate(request_id, audience.again())
+                if isinstance(result, Refusal):
+                    await interaction.followup.send(result.sentence, ephemeral=True)
+            case Action.DELETE:
+                assert interaction.message is not None
+                await self._delete_answer(interaction.message)
+
+    async def _delete_answer(self, message: discord.Message) -> None:
+        request = await self.client.store.request_of_answer(message.id)
+        for message_id in request.answer_ids if request is not None else (message.id,):
+            try:
+                await self.client.http.delete_message(message.channel.id, message_id)
+            except discord.NotFound:
+                log.debug("Message %s was gone already", message_id)
+        await self.client.service.deleted(message.id)
+
+    async def _converted(self, discord_message: discord.Message) -> Message:
+        """The message, with the replied-to one looked up if Discord did not send it along."""
+        message = self.client.converter.message(discord_message)
+        reference = discord_message.reference
+        if message.origin is not Origin.PERSON or reference is None or message.reply_to is None:
+            return message
+        deleted = isinstance(reference.resolved, discord.DeletedReferencedMessage)
+        if message.reply_to.message is not None or deleted:
+            return message
+        try:
+            found = await discord_message.channel.fetch_message(message.reply_to.message_id)
+        except discord.HTTPException as error:
+            log.info("Cannot look up message %s: %s", message.reply_to.message_id, error)
+            return message
+        replied_to = replace(self.client.converter.message(found), reply_to=None)
+        to_bot = found.author.id == self.client.own_id
+        return replace(message, reply_to=Reference(found.id, to_bot, replied_to))
+
+    def _replies_to_unseen(self, message: Message) -> bool:
+        reply_to = message.reply_to
+        return (
+            not self.client.intents.message_content
+            and message.place.kind is not PlaceKind.DIRECT
+            and not message.offers
+            and reply_to is not None
+            and not reply_to.to_bot
+            and reply_to.message is not None
+            and not (reply_to.message.text or reply_to.message.offers)
+        )
+
+    async def _is_unseen_in_own_thread(self, message: Message) -> bool:
+        """Whether it came without its content to where otherwise no mention is needed."""
+        return (
+            not self.client.intents.message_content
+            and message.place.kind is PlaceKind.THREAD
+            and message.origin is Origin.PERSON
+            and not (message.text or message.offers or message.mentions_bot)
+            and await self.client.store.is_own_thread(message.place.id)
+        )
+
+    async def _say(self, message: discord.Message, sentence: str) -> None:
+        try:
+            await message.reply(sentence)
+        except discord.HTTPException as error:
+            log.info("Cannot reply to message %s: %s", message.id, error)
+
+    async def _say_forbidden(self, message: discord.Message, names: list[str]) -> None:
+        """Privately, as it cannot be said where it was asked; once per person and channel."""
+        key = (message.author.id, message.channel.id)
+        if key in self._told_forbidden:
+            return
+        self._told_forbidden.add(key)
+        log.info("Not answered in channel %s: %s missing", message.channel.id, ", ".join(names))
+        channel = getattr(message.channel, "mention", "that channel")
+        try:
+            await message.author.send(f"I cannot answer in {channel}: I need {listed(names)} there.")
+        except discord.HTTPException as error:
+            log.info("Cannot tell person %s either: %s", message.author.id, error)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.bot.discord_world import World, picture, tell
+
+
+@contextmanager
+def offline(world: World) -> Iterator[None]:
+    """What happens meanwhile does not reach the bot, not even later."""
+    subscribers = world.env.backend.subscribers
+    held, subscribers[:] = list(subscribers), []
+    yield
+    subscribers[:] = held
+
+
+def test_mentions_missed_in_channel_thread_and_direct_message_are_answered(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.ask("what?", picture())
+        await world.alice.send_dm("hello")
+        thread, dm = world.thread(), world.alice.user.dm_channel
+        with offline(world):
+            await world.ask("in the channel")
+            await world.bob.send(world.channel, "not for it")
+            await world.bob.send(thread, "in the thread")
+            await world.alice.send_dm("in private")
+        assert len(world.engine.asked) == 2
+        await world.restart()
+        await world.env.settle()
+        asked = [world.engine.shown(number) for number in (2, 3, 4)]
+        for words in ("in the channel", "in the thread", "in private"):
+            assert any(words in prompt for prompt in asked)
+        assert len(world.answers()) == 2
+        assert len(world.answers(thread)) == 1
+        assert len(world.answers(dm)) == 2
+
+    tell(tmp_path, story)
+
+
+def test_nothing_is_answered_twice_after_a_start(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.ask("what?")
+        await world.restart()
+        await world.restart()
+        assert len(world.engine.asked) == 1
+        assert len(world.answers()) == 1
+
+    tell(tmp_path, story)
+
+
+def test_what_was_owed_is_answered_where_it_was_begun(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        held = world.event()
+        world.engine._answers = [["A red", held], "A red square."]
+        await world.ask("what?", picture())
+        begun = world.answer()
+        assert world.labels(begun) == ["Stop"]
+        await world.service.close(0)
+        await world.restart()
+        assert world.answer().id == begun.id
+        assert world.answer().content == "A red square."
+        assert world.labels(world.answer()) == ["Regenerate", "Delete"]
+
+    tell(tmp_path, story)
+
+
+def test_a_channel_that_is_gone_is_forgotten(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.ask("what?")
+        with offline(world):
+            world.env.backend.delete_channel(world.channel.id)
+        await world.restart()
+        assert await world.store.seen_places() == []
+
+    tell(tmp_path, story)
+
+
+def test_messages_of_others_are_looked_at_once(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.ask("what?")
+        await world.bob.send(world.channel, "not for it")
+        last = await world.bob.send(world.channel, "not for it either")
+        await world.restart()
+        assert [seen for _, seen in await world.store.seen_places()] == [last.id]
+
+    tell(tmp_path, story)
