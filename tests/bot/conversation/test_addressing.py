@@ -65,7 +65,7 @@ def test_people_talk_to_each_other_too(clock: Clock) -> None:
         assert address(message, DEFAULTS, True) is Verdict.CONVERSATION
 
 
-@pytest.mark.parametrize("origin", set(Origin) - {Origin.PERSON}, ids=str)
+@pytest.mark.parametrize("origin", sorted(set(Origin) - {Origin.PERSON}), ids=str)
 def test_only_people_are_answered(clock: Clock, origin: Origin) -> None:
     message = clock.message("hello", "red", origin=origin, mentions_bot=True)
     assert address(message, EVERY_MESSAGE, True) is Verdict.NO_PERSON

@@ -59,7 +59,7 @@ def test_when_a_thread_is_opened(threads: Threads, pictures: bool, opens: bool) 
     assert (thread_name(CHANNEL, settings, "well?", pictures=pictures) == "well?") is opens
 
 
-@pytest.mark.parametrize("kind", set(PlaceKind) - {PlaceKind.CHANNEL}, ids=str)
+@pytest.mark.parametrize("kind", sorted(set(PlaceKind) - {PlaceKind.CHANNEL}), ids=str)
 def test_only_channels_have_threads(kind: PlaceKind) -> None:
     assert thread_name(Place(1, kind), DEFAULTS, "well?", pictures=True) is None
 
