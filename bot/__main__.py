@@ -6,6 +6,7 @@ What a command does is imported when it runs, so that `--help` needs no torch.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -217,6 +218,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done; 1: a failure of ours; 2: something to correct in what was typed; 130: stopped by Ctrl-C;
     141: the reader of our output went away.
     """
+    if sys.stdin is None:  # closed by whoever started this process
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdin, sys.stdout):
         if isinstance(stream, io.TextIOWrapper):
             # One character that cannot be read or shown is no reason to end.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os.path
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,8 +221,8 @@ def adopt_model(model: IdeficsForVisionText2Text, tokenizer: PreTrainedTokenizer
 def _folder_of(checkpoint: str | Path, progress: ReportProgress) -> Path:
     if checkpoint == DEMO:
         return DEMO_FOLDER
-    folder = Path(checkpoint).expanduser()
-    if folder.is_dir():
+    folder = Path(os.path.expanduser(checkpoint))  # pathlib raises where there is no such user
+    if os.path.isdir(folder):  # and where a name is too long
         return folder
     if isinstance(checkpoint, Path) or folder.is_absolute() or str(checkpoint).startswith((".", "~")):
         raise CheckpointError(

@@ -36,6 +36,17 @@ class Options:
         if isinstance(self.stop, str):
             raise OptionsError("stop must be a tuple of texts, not one text.")
         object.__setattr__(self, "stop", tuple(self.stop))
+        # A wrong type would else be met on the engine's thread, and fail the requests in the same batch.
+        if not all(isinstance(text, str) for text in self.stop):
+            raise OptionsError("stop must hold texts only.")
+        for name in ("max_new_tokens", "num_beams", "seed"):
+            value = getattr(self, name)
+            if not isinstance(value, int) and not (name == "seed" and value is None):
+                raise OptionsError(f"{name} must be a whole number, not {value!r}.")
+        for name in ("temperature", "top_p"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float):
+                raise OptionsError(f"{name} must be a number, not {value!r}.")
         if self.max_new_tokens < 1:
             raise OptionsError(f"max_new_tokens must be at least 1, not {self.max_new_tokens}.")
         if not 0.0 <= self.temperature <= 100.0:

@@ -44,10 +44,14 @@ class ThreadedEngine:
         return TextPieces(lambda listener: self._submitted(self._generation(prompt, options, listener)))
 
     async def rank(self, prompt: Prompt, labels: Sequence[str]) -> list[tuple[str, float]]:
-        encoded = self._encode(prompt)
-        ids = {label: self._encoder.encode_continuation(prompt, label) for label in labels}
+        if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+            raise PromptError("Ranking needs a list of labels, each of them a text.")
         if not labels or not all(label.strip() for label in labels):
             raise PromptError("Ranking needs labels to choose from, none of them empty.")
+        for label in labels:
+            self._check_characters(label)
+        encoded = self._encode(prompt)
+        ids = {label: self._encoder.encode_continuation(prompt, label) for label in labels}
         if len(set(ids.values())) < len(labels):
             raise PromptError("Ranking needs labels that differ: two of these are the same.")
         self._check_room(len(encoded.token_ids) + max(map(len, ids.values())) - 1)
@@ -85,17 +89,21 @@ class ThreadedEngine:
             request.cancelled = True  # It has no effect on what is done.
 
     def _encode(self, prompt: Prompt) -> EncodedPrompt:
-        characters = sum(len(item) for item in prompt if isinstance(item, str))
-        if characters > self._context_length * MAX_CHARACTERS_PER_TOKEN:
-            raise PromptError(
-                f"The prompt has {characters:,} characters, more than the {self._context_length:,} tokens "
-                "that this model can read: shorten it."
-            )
+        self._check_characters(*(item for item in prompt if isinstance(item, str)))
         encoded = self._encoder.encode(prompt)
         if len(encoded.token_ids) == 1:
             raise PromptError("The prompt is empty: write a text or add a picture.")
         self._check_room(len(encoded.token_ids))
         return encoded
+
+    def _check_characters(self, *texts: str) -> None:
+        """Spares the event loop the encoding of what cannot fit."""
+        characters = sum(map(len, texts))
+        if characters > self._context_length * MAX_CHARACTERS_PER_TOKEN:
+            raise PromptError(
+                f"The prompt has {characters:,} characters, more than the {self._context_length:,} tokens "
+                "that this model can read: shorten it."
+            )
 
     def _check_room(self, tokens: int) -> None:
         """A sequence of `tokens` must leave room for one more."""

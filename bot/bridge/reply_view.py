@@ -37,6 +37,7 @@ class DiscordReplyView:
         self._pacer = pacer
         self._notes = list(notes)
         self._place: int | None = None
+        self._thread_name: str | None = None
         self._writing = asyncio.Lock()
         self._silence = asyncio.create_task(self._fill_silence(), name=f"typing {messages.request.id}")
 
@@ -64,8 +65,11 @@ class DiscordReplyView:
         else:
             self._pacer.take(self._channel.id)
         await self._messages.show(final_contents(outcome.text, notes), finished=True)
-        if thread_name is not None and not self._messages.gone:
-            await open_thread(self._channel, self._messages.request, thread_name, self._messages.store)
+        self._thread_name = thread_name
+
+    async def recorded(self) -> None:
+        if self._thread_name is not None and not self._messages.gone:
+            await open_thread(self._channel, self._messages.request, self._thread_name, self._messages.store)
 
     async def suspend(self) -> None:
         await self._end_silence()

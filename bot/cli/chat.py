@@ -18,8 +18,8 @@ from bot.cli.faces import Face, face_of_this_process
 from bot.cli.failures import InputError, failure_of_ours
 from bot.cli.model import opened
 from bot.cli.options import ModelChoice, Sampling
-from bot.cli.task_requests import OPENING_QUESTION
 from bot.conversation.checkpoints import was_trained_on_turns
+from bot.conversation.turns import OPENING_QUESTION
 from inference.errors import EngineError, InferenceError
 from inference.prompt import Generated
 from inference.surface import Engine

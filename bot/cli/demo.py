@@ -6,18 +6,12 @@ import asyncio
 import os
 import sys
 import webbrowser
-from contextlib import AbstractAsyncContextManager
-
-from rich.console import Console
 
 from bot.app import serve_playground, until_signalled
 from bot.cli.configuration import configuration
 from bot.cli.failures import InputError
-from bot.cli.model import opened
-from bot.cli.options import ModelChoice
-from bot.settings import ModelSettings
+from bot.cli.model import configured
 from bot.web.serving import AddressError
-from inference.surface import Engine
 
 
 def demo(host: str | None, port: int | None, model: str | None, *, browser: bool) -> None:
@@ -44,14 +38,9 @@ def demo(host: str | None, port: int | None, model: str | None, *, browser: bool
             webbrowser.open(url)
 
     try:
-        asyncio.run(until_signalled(serve_playground(settings, _open_engine, ready=ready)))
+        asyncio.run(until_signalled(serve_playground(settings, configured, ready=ready)))
     except AddressError as error:
         raise InputError(str(error)) from error
-
-
-def _open_engine(model: ModelSettings) -> AbstractAsyncContextManager[Engine]:
-    choice = ModelChoice(model.checkpoint, model.quantization, model.device, model.dtype)
-    return opened(choice, Console(stderr=True))
 
 
 def _has_screen() -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn
 from rich.progress import Progress as ProgressBar
 
 from bot.cli.options import ModelChoice
+from bot.settings import ModelSettings
 from inference import load_engine
 from inference.progress import Progress
 from inference.surface import Engine
@@ -52,3 +53,9 @@ async def opened(choice: ModelChoice, stderr: Console) -> AsyncIterator[Engine]:
         yield engine
     finally:
         await engine.aclose()
+
+
+def configured(model: ModelSettings) -> AbstractAsyncContextManager[Engine]:
+    """The model that the settings name, as `opened`."""
+    choice = ModelChoice(model.checkpoint, model.quantization, model.device, model.dtype)
+    return opened(choice, Console(stderr=True))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import discord
-from rich.console import Console
 
 from bot.app import Core, OpenEngine, core, serving_health, until_signalled
 from bot.bridge.address import DiscordAddress
@@ -18,13 +16,11 @@ from bot.bridge.login import LoginError, check_login, explained
 from bot.bridge.permissions import invite_url
 from bot.cli.configuration import configuration
 from bot.cli.failures import InputError
-from bot.cli.model import opened
-from bot.cli.options import ModelChoice
+from bot.cli.model import configured
 from bot.client import IdeficsClient
 from bot.logs import configure_logs
-from bot.settings import ModelSettings, Settings, SettingsError
+from bot.settings import Settings, SettingsError
 from bot.web.serving import AddressError
-from inference.surface import Engine
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +47,7 @@ def run(config: Path | None) -> None:
         configure_logs(settings.log)
         # The library misses what only voice needs.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
-        asyncio.run(until_signalled(serve_discord(settings, _open_engine)))
+        asyncio.run(until_signalled(serve_discord(settings, configured)))
     except (SettingsError, LoginError, AddressError) as error:
         raise InputError(str(error)) from error
 
@@ -124,8 +120,3 @@ def token_of(settings: Settings) -> str:
 
 def address_of(settings: Settings) -> DiscordAddress:
     return DiscordAddress(settings.discord.api_url, settings.discord.media_hosts)
-
-
-def _open_engine(model: ModelSettings) -> AbstractAsyncContextManager[Engine]:
-    choice = ModelChoice(model.checkpoint, model.quantization, model.device, model.dtype)
-    return opened(choice, Console(stderr=True))

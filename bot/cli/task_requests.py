@@ -9,11 +9,9 @@ from PIL.Image import Image
 from bot.cli.arguments import read_pictures, well_formed
 from bot.cli.failures import InputError
 from bot.cli.options import Mode, TaskChoice
+from bot.conversation.turns import OPENING_QUESTION
 from inference import tasks
 from inference.tasks import TaskRequest, Turn
-
-OPENING_QUESTION = "What is in this image?"
-"""Asked where there are pictures and no question."""
 
 
 def check(task: TaskChoice, images: Sequence[str], text: str | None) -> None:

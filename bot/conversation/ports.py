@@ -78,8 +78,11 @@ class Store(Protocol):
         """
         ...
 
-    async def open_request(self, message: Message) -> Request | None:
-        """The request for an answer to this message; None if it has one already, whatever its state."""
+    async def open_request(self, message: Message, photos: Sequence[StoredPhoto]) -> Request | None:
+        """Records a question and opens the request for its answer: neither is ever there without the other.
+
+        None if it has one already, whatever its state.
+        """
         ...
 
     async def start_request(self, request_id: int) -> None: ...
@@ -183,7 +186,8 @@ class PhotoFetcher(Protocol):
 class ReplyView(Protocol):
     """Where one answer is shown.
 
-    One call at a time, in this order: any number of `waiting` and `update`, then `finish` or `suspend`, once.
+    One call at a time, in this order: any number of `waiting` and `update`, then `finish` and `recorded`, or
+    `suspend`, once.
     Calls may be slow; nothing waits for them while generating. An exception is logged, and after one from
     `waiting` or `update` only the last call still comes. A view of a request that has `answer_ids` goes on
     in those messages. It tells the store of each message it posts by `Store.add_answer_message`.
@@ -205,7 +209,14 @@ class ReplyView(Protocol):
 
         Notes are sentences for the asker: which picture was skipped, that it was stopped, what went wrong.
         Without text there is at least one, unless the outcome is FORGOTTEN: the question is gone, and what
-        was shown of the answer shall go too. With `outcome.thread_name` a thread is opened.
+        was shown of the answer shall go too.
+        """
+        ...
+
+    async def recorded(self) -> None:
+        """What was finished is in the history: with the outcome's `thread_name` a thread is opened.
+
+        Not before, as somebody may ask on in it at once.
         """
         ...
 

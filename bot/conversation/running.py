@@ -174,6 +174,7 @@ class Runs:
             # Shown first: if the program ends in between, it is shown again in the same place.
             await run.showing.finish(outcome, run.notes)
             await self._store.finish_request(run.request.id, outcome)
+            await run.showing.recorded()
         except asyncio.CancelledError:
             await run.showing.suspend()
             raise

@@ -167,12 +167,15 @@ class ReplyService:
         async def accept() -> Request | None:
             fetched = await self._intake.fetch(message.offers)
             is_question = verdict is not Verdict.EVERY_PICTURE or bool(fetched.photos)
-            if is_question or overheard:
-                await self._record(message, fetched, reception, addressed=is_question)
-            if not is_question or reception.deleted:
+            if not is_question:
+                if overheard:
+                    await self._record(message, fetched, reception, addressed=False)
                 return None
-            fetched += await self._fetch_replied_to(message)
-            request = await self._store.open_request(message)
+            replied_to = await self._fetch_replied_to(message)
+            if reception.deleted:
+                return None
+            request = await self._store.open_request(message, fetched.photos)
+            fetched += replied_to
             return request and self._runs.add(request, audience, _order(fetched, own))
 
         return await self._limited(message.author, message.place, accept)

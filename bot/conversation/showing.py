@@ -46,6 +46,10 @@ class Showing:
             await asyncio.wait({self._calls})
         await self._end(partial(self._view.finish, outcome, notes))
 
+    async def recorded(self) -> None:
+        """What was finished is in the history; an exception of the view is logged."""
+        await self._end(self._view.recorded)
+
     async def suspend(self) -> None:
         """The answer is left as it is shown; nothing happens if its end was already being shown."""
         self._next = None

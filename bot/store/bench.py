@@ -66,7 +66,7 @@ async def measure(path: Path, messages: int, repeats: int) -> dict[str, float]:
         async def answer() -> None:
             # Messages at even places of the list have no answer yet.
             question = message_of(FIRST_ID + 4 * draw.randrange(messages // 2))
-            request = await store.open_request(question)
+            request = await store.open_request(question, [])
             if request is not None:
                 await store.start_request(request.id)
                 await store.add_answer_message(request.id, question.id + 1)

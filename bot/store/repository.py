@@ -94,7 +94,7 @@ class SqlStore(Store):
 
     # Requests
 
-    async def open_request(self, message: Message) -> Request | None:
+    async def open_request(self, message: Message, photos: Sequence[StoredPhoto]) -> Request | None:
         async with self._database.writing() as connection:
             await write_place(connection, message.place, seen=message.id)
             await write_person(connection, message.author)
@@ -108,8 +108,9 @@ class SqlStore(Store):
                 )
                 .on_conflict_do_nothing()
             )
-        if opened.rowcount == 0:
-            return None
+            if opened.rowcount == 0:
+                return None  # what was forgotten is not remembered again
+            await write_message(connection, message, photos, addressed=True)
         return Request(message.id, message.id, message.place, message.author, RequestState.WAITING)
 
     async def start_request(self, request_id: int) -> None:

@@ -221,6 +221,9 @@ class BoardView:
         self._answer.outcome = outcome
         self._show()
 
+    async def recorded(self) -> None:
+        """A conversation in the browser has no threads."""
+
     async def suspend(self) -> None:
         """The page stays as it is; it is told more when the program is back."""
 

@@ -180,7 +180,7 @@ class Playground:
                 labels=_labels(form.texts["labels"]) if "labels" in form.texts else own.labels,
                 prefix=form.texts.get("prefix", own.prefix),
             )
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # deeply nested labels
             raise Refused(400, "There is no such task, or its labels are no list of texts.") from error
         if changed != own:
             await self.store.change_settings(place.id, changed)

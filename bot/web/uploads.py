@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ async def read_form(request: web.Request, decoders: Executor, *, max_bytes: int)
         raise Refused(415, "Send a multipart form.")
     form = Form()
     parts = 0
-    async for part in await _parts(request):
+    async for part in _parts(request):
         parts += 1
         if parts > MAX_PARTS:
             raise Refused(413, f"A form has at most {MAX_PARTS} parts.")
@@ -88,10 +88,23 @@ class HeldPhotos:
         return self._held.get(offer.url, SkippedPhoto(offer.name, "it is no longer there"))
 
 
-async def _parts(request: web.Request) -> MultipartReader:
+async def _parts(request: web.Request) -> AsyncIterator[MultipartReader | BodyPartReader]:
+    with _explained():
+        reader = await request.multipart()
+    while True:
+        with _explained():
+            part = await reader.next()
+        if part is None:
+            return
+        yield part
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turns what aiohttp raises for a form that is broken, or ends early, into a Refused."""
     try:
-        return await request.multipart()
-    except ValueError as error:
+        yield
+    except (ValueError, web.RequestPayloadError) as error:
         raise Refused(400, "The form cannot be read.") from error
 
 
@@ -106,7 +119,11 @@ async def _bytes(part: BodyPartReader, most: int) -> bytes | None:
     """The part's bytes; None, with the part read to its end, if it has more than `most`."""
     data = bytearray()
     too_many = False
-    while chunk := await part.read_chunk(64 * 1024):
+    while True:
+        with _explained():
+            chunk = await part.read_chunk(64 * 1024)
+        if not chunk:
+            break
         too_many = too_many or len(data) + len(chunk) > most
         if not too_many:
             data += chunk

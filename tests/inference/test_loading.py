@@ -251,7 +251,7 @@ def test_options_that_do_not_exist(checkpoint: Path, arguments: dict[str, Any], 
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("name", ["/no/such/folder", "./neither", "~/nor/this"])
+@pytest.mark.parametrize("name", ["/no/such/folder", "./neither", "~/nor/this", "~nobody-here/x", "a" * 300])
 def test_a_folder_that_does_not_exist(name: str) -> None:
     with pytest.raises(CheckpointError, match=name):
         load_checkpoint(name)

@@ -98,7 +98,8 @@ class Gate:
     def __init__(self, model: IdeficsForVisionText2Text) -> None:
         self.rows: list[int] = []
         """The number of rows of each pass that was let through."""
-        self.threads: set[str] = set()
+        self.threads: set[tuple[str, int]] = set()
+        """The names of the passes' threads, and how many threads torch divided their work among."""
         self._loop = asyncio.get_running_loop()
         self._arrivals = asyncio.Semaphore(0)
         self._permits = threading.Semaphore(0)
@@ -108,7 +109,7 @@ class Gate:
         self._loop.call_soon_threadsafe(self._arrivals.release)
         self._permits.acquire()
         self.rows.append(len(kwargs["input_ids"]))
-        self.threads.add(threading.current_thread().name)
+        self.threads.add((threading.current_thread().name, torch.get_num_threads()))
 
     def open(self, passes: int = 10_000) -> None:
         self._permits.release(passes)
@@ -513,11 +514,12 @@ def test_many_pictures_are_encoded_a_few_at_a_time_on_the_engines_thread(
         encoded.append(len(kwargs["pixel_values"]))
 
     model.model.vision_model.register_forward_pre_hook(note, with_kwargs=True)
+    torch.set_num_threads(2)
     found, gate = replies(model, small_tokenizer, [(many, Options(max_new_tokens=4))])
     assert found[0].token_ids == expected
     assert sum(encoded) == len(many)
     assert max(encoded) <= PICTURES_AT_ONCE
-    assert gate.threads == {"inference"}
+    assert gate.threads == {("inference", 1)}
 
 
 def test_prompts_without_pictures_do_not_run_the_vision_encoder(
@@ -592,9 +594,11 @@ def test_ranking_is_by_the_models_own_probabilities(
     assert dict(ranked) == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize("labels", [[], [""], ["cat", " "], ["cat", "cat"], ["cat", "cat "]])
+@pytest.mark.parametrize(
+    "labels", [[], [""], ["cat", " "], ["cat", "cat"], ["cat", "cat "], "cat", [1, 2], ["cat", "a" * 100_000]]
+)
 def test_labels_that_cannot_be_ranked(
-    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase, labels: list[str]
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase, labels: Any
 ) -> None:
     async def work(engine: Engine) -> None:
         with pytest.raises(PromptError):

@@ -67,6 +67,12 @@ def test_chat_answers_lines_that_are_not_even_text(checkpoint: str, picture: str
     assert done.stderr.count(b"\n") == 1
 
 
+def test_chat_with_stdin_closed(checkpoint: str) -> None:
+    command = ["sh", "-c", 'exec "$@" <&-', "sh", *COMMAND, "chat", "--model", checkpoint]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 class Session:
     """A process on a terminal of its own."""
 

@@ -26,7 +26,7 @@ from bot.conversation.messages import (
     SkippedPhoto,
 )
 from bot.conversation.photos import normalise
-from bot.conversation.ports import Outcome, Request, Store, StoredPhoto
+from bot.conversation.ports import Outcome, Request, RequestState, Store, StoredPhoto
 from bot.store.repository import SqlStore
 
 ANNA, BEN = Person(1, "Anna"), Person(2, "Ben")
@@ -136,6 +136,8 @@ class View:
     """Holds every call up."""
     answer_ids: list[int] = field(default_factory=list)
     posted: asyncio.Event = field(default_factory=asyncio.Event)
+    recorded_as: RequestState | None = None
+    """What the store had when it was told so."""
     busy: bool = False
     overlapped: bool = False
     """A call came while another was under way."""
@@ -153,6 +155,10 @@ class View:
             await self._post()
         finally:
             self.finished.set()
+
+    async def recorded(self) -> None:
+        request = await self.store.request_of_question(self.request.question_id)
+        self.recorded_as = None if request is None else request.state
 
     async def suspend(self) -> None:
         await self._call("suspend", None)

@@ -602,8 +602,7 @@ async def test_close_begins_nothing_that_waits(folder: Path, clock: Clock) -> No
 async def test_owed_in_another_chat(folder: Path, clock: Clock) -> None:
     async with scene(folder, clock) as s:
         message = clock.message("hello", place=Place(7, PlaceKind.WEB))
-        await s.store.record_message(message, (), addressed=True)
-        await s.store.open_request(message)
+        await s.store.open_request(message, ())
         assert await s.service.resume(s.chat) == 0
 
 
@@ -629,3 +628,10 @@ async def test_a_reply_of_the_bot_to_nobody_is_no_photo(folder: Path, clock: Clo
         help_text = clock.message("Mention me.", place=CHANNEL, author=BOT, origin=Origin.SELF)
         await s.ask("what can you do?", place=CHANNEL, reply_to=help_text)
         assert s.engine.shown(0) == "User: what can you do?</u>\nAssistant:"
+
+
+@on_loop
+async def test_nobody_can_ask_on_before_the_answer_is_recorded(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock) as s:
+        view = await s.ask("what is this?", "red", place=CHANNEL, mentions_bot=True)
+        assert view.recorded_as == RequestState.DONE

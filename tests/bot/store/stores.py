@@ -45,8 +45,7 @@ def done(text: str, *token_ids: int) -> Outcome:
 
 
 async def asked(store: SqlStore, question: Message, *photos: StoredPhoto) -> Request:
-    await store.record_message(question, photos, addressed=True)
-    request = await store.open_request(question)
+    request = await store.open_request(question, photos)
     assert request is not None
     return request
 

@@ -28,7 +28,7 @@ async def test_a_message_has_one_request(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         request = await asked(store, said(10))
         assert request == Request(request.id, 10, CHANNEL, ANNA, RequestState.WAITING)
-        assert await store.open_request(said(10)) is None
+        assert await store.open_request(said(10), []) is None
         assert await store.request_of_question(10) == request
         assert await store.request_of_question(11) is None
         await store.start_request(request.id)
@@ -36,7 +36,7 @@ async def test_a_message_has_one_request(tmp_path: Path) -> None:
         await store.finish_request(request.id, done("Yes."))
         await store.start_request(request.id)
         assert await store.request_of_question(10) == replace(request, state=RequestState.DONE)
-        assert await store.open_request(said(10)) is None
+        assert await store.open_request(said(10), []) is None
 
 
 @on_loop
@@ -127,3 +127,21 @@ async def test_nothing_can_be_done_to_a_request_that_is_not_there(tmp_path: Path
         assert not await store.is_own_thread(DIRECT.id)
         with pytest.raises(LookupError):
             await store.reopen_request(1)
+
+
+@on_loop
+async def test_a_question_is_recorded_with_its_request_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_args: object, **_options: object) -> None:
+        raise OSError("the program ends")
+
+    async with open_store(tmp_path) as store:
+        with monkeypatch.context() as broken:
+            broken.setattr("bot.store.repository.write_message", fail)
+            with pytest.raises(OSError, match="ends"):
+                await store.open_request(said(10), [])
+        assert await store.message(10) is None
+        assert await store.request_of_question(10) is None
+        assert await store.open_request(said(10), []) is not None
+        assert await store.message(10) is not None

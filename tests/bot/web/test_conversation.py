@@ -213,3 +213,16 @@ async def test_a_new_conversation_leaves_nothing_of_the_old_one(tmp_path: Path) 
         assert (await anna.request("GET", f"/photos/{photo['sha256']}")).status == 404
     async with SqlStore.open(f"sqlite+aiosqlite:///{tmp_path / 'web.sqlite3'}") as store:
         assert await store.message(int(question)) is None
+
+
+@on_loop
+async def test_a_form_that_is_broken_is_refused(tmp_path: Path) -> None:
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    part = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s'
+    nested = part % (b"labels", b"[" * 30_000) + b"\r\n" + part % (b"text", b"hi") + b"\r\n--x--\r\n"
+    async with playground(FakeEngine(), tmp_path) as url, visitor(url) as anna:
+        for data in (b"garbage", part % (b"text", b"it ends he"), nested):
+            answer = await anna.request("POST", "/messages", data=data, headers=form)
+            assert answer.status == 400, data[:100]
+            assert (await answer.json())["error"].endswith(".")
+        assert (await anna.conversation())["exchanges"] == []

@@ -104,4 +104,4 @@ def test_three_phases_write_a_checkpoint_that_plain_transformers_loads(folder: P
     trainer.save(folder)
     model = IdeficsForVisionText2Text.from_pretrained(folder)
     state = trainer.model.state_dict()
-    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert all(torch.equal(value.half(), state[name]) for name, value in model.state_dict().items())
