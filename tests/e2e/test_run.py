@@ -45,6 +45,11 @@ def is_finished(message: Message) -> bool:
     return "Stop" not in message.buttons
 
 
+def unfinished(discord: StandIn) -> list[Message]:
+    """What carries Stop: of a long answer that is its last message, not the one that replies."""
+    return [message for message in discord.by_bot() if not is_finished(message)]
+
+
 async def finished(discord: StandIn, question: Message) -> Message:
     """The bot's finished answer to the question, which replies to it."""
     return await discord.wait_for_message(reply_to=question, where=is_finished)
@@ -62,7 +67,8 @@ def assert_requests_keep_the_rules(discord: StandIn) -> None:
     created = discord.calls(*CREATE)
     assert all(call.body["enforce_nonce"] for call in created)
     nonces = [call.body["nonce"] for call in created]
-    assert len(set(nonces)) == len(discord.by_bot())
+    # Not more messages than nonces; fewer where a part of an answer that began anew was taken away.
+    assert len(discord.by_bot()) <= len(set(nonces))
     for call in (*created, *discord.calls(*EDIT)):
         assert_pings_nobody_but_the_asker(call)
     assert [call for call in discord.calls() if call.status in (401, 403, 429)] == []
@@ -87,16 +93,17 @@ def test_answers_under_way_are_stopped_or_taken_up_after_a_restart(tmp_path: Pat
             half = await discord.wait_for_message(reply_to=left)
             status, seconds = await bot.terminate()
             assert (status, seconds < END_S) == (0, True)
-            assert not is_finished(half)
+            assert len(unfinished(discord)) == 1
 
         missed = await bob.send(channel, f"{discord.bot.mention} anybody there?")
         edits = len(half.contents)
         async with running(discord, settings) as bot:
             await discord.wait_for(lambda: len(half.contents) > edits, "the answer is taken up again")
             late = await discord.wait_for_message(reply_to=missed)
-            for asker, message in ((alice, half), (bob, late)):
-                await asker.click(message, "Stop")
-                await discord.wait_for(lambda message=message: is_finished(message), "it is stopped")
+            for asker in (alice, bob):
+                growing = next(one for one in unfinished(discord) if (one is late) == (asker is bob))
+                await asker.click(growing, "Stop")
+                await discord.wait_for(lambda growing=growing: is_finished(growing), "it is stopped")
             assert (await bot.terminate())[0] == 0
         for question in (stopped, left, missed):
             replies = [one for one in discord.by_bot() if one.reference == (channel.id, question.id)]
