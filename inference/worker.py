@@ -39,6 +39,7 @@ class Worker:
         self._closed = False
         self._on_end: list[Callable[[None], None]] = []
         self._ended = False
+        self._thread: Thread | None = None
 
     @property
     def closed(self) -> bool:
@@ -48,7 +49,8 @@ class Worker:
     def start(self, make_runner: Callable[[], Runner], failed: Callable[[Exception], None]) -> None:
         """Starts the thread, which makes the runner and serves; an error in making it goes to `failed`."""
         # As a daemon: a program that ends without closing its engine must not hang.
-        Thread(target=self._main, args=(make_runner, failed), name="inference", daemon=True).start()
+        self._thread = Thread(target=self._main, args=(make_runner, failed), name="inference", daemon=True)
+        self._thread.start()
 
     def submit(self, request: Request) -> None:
         """Puts a request in line.
@@ -74,10 +76,14 @@ class Worker:
         """Returns once the thread has left the device, after `close`."""
         listener: FutureListener[None] = FutureListener()
         with self._changed:
-            if self._ended:
-                return
-            self._on_end.append(listener.finish)
+            if not self._ended:
+                self._on_end.append(listener.finish)
+            else:
+                listener.finish(None)
         await asyncio.shield(listener.result)
+        if self._thread is not None:
+            # It only returns now. A process that exits before it has would destroy torch under it.
+            self._thread.join()
 
     def _main(self, make_runner: Callable[[], Runner], failed: Callable[[Exception], None]) -> None:
         try:

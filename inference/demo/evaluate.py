@@ -52,10 +52,10 @@ def _asked(lesson: Lesson, pictures: Sequence[Image.Image]) -> Iterator[Asked]:
     for item in lesson.items:
         if isinstance(item, Taught):
             yield Asked(item.kind, list(prompt), item.text)
-            # The answer stands in one text with what introduces it, as people's programs write it.
-            assert isinstance(prompt[-1], str)
-            prompt[-1] += f" {item.text}"
-            prompt.append(END_OF_UTTERANCE)
+            introduced = prompt.pop() if item.ending == "utterance" else None
+            if isinstance(introduced, str):
+                # Only a conversation goes on; the answer stands in one text with what introduces it.
+                prompt += [f"{introduced} {item.text}", END_OF_UTTERANCE]
         else:
             prompt.append(pictures[next(shown)] if item is SLOT else item)
 
