@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--speak", type=int, default=3000, help="steps of learning to speak")
     parser.add_argument("--both", type=int, default=6000, help="steps of learning both together")
     parser.add_argument("--pictures", type=int, default=256, help="pictures in each step")
-    # Above this, sight does not learn at all: the rate must fall with the square root of the batch.
+    # Smaller batches want less: with 64 pictures a step, 1e-3 stood still for 700 steps where 4e-4 learnt.
     parser.add_argument("--rate", type=float, default=8e-4, help="highest learning rate")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
