@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,9 +27,12 @@ def import_transformers() -> None:
     The rest of the time would go into torch's compiler and its distributed tensors (with sympy), which
     transformers imports for a few decorators and a type check. The compiler is imported when something
     asks for it; transformers' tensor parallelism, which a model split by `device_map` does not use, stays
-    off in this process. Without effect if transformers' models were imported before.
+    off in this process. Without effect if transformers' models were imported before, or where torchvision
+    is installed: transformers imports it too, and it needs the compiler's own modules at once.
     """
     if "transformers.modeling_utils" in sys.modules or _COMPILER in sys.modules:
+        return
+    if importlib.util.find_spec("torchvision") is not None:
         return
     with _without_compiler(), patch.object(torch.distributed, "is_available", lambda: False), _without_gc():
         importlib.import_module("transformers.models.idefics.modeling_idefics")

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from transformers.models.idefics.configuration_idefics import IdeficsConfig
 
-IMAGE_SIZE = 72
+IMAGE_SIZE = 96
 """Pixels."""
 PATCH_SIZE = 8
-"""Pixels; three patches a grid cell and side."""
+"""Pixels; four patches a grid cell and side."""
 
 
 def demo_config(vocab_size: int) -> IdeficsConfig:
@@ -17,10 +17,10 @@ def demo_config(vocab_size: int) -> IdeficsConfig:
     return IdeficsConfig(
         vocab_size=vocab_size,
         additional_vocab_size=3,
-        hidden_size=128,
-        intermediate_size=384,
+        hidden_size=192,
+        intermediate_size=512,
         num_hidden_layers=6,
-        num_attention_heads=4,
+        num_attention_heads=6,
         cross_layer_interval=2,
         alpha_initializer="ones",
         max_position_embeddings=2048,
@@ -31,18 +31,18 @@ def demo_config(vocab_size: int) -> IdeficsConfig:
         bos_token_id=1,
         eos_token_id=2,
         vision_config={
-            "embed_dim": 160,
+            "embed_dim": 192,
             "image_size": IMAGE_SIZE,
             "patch_size": PATCH_SIZE,
-            "num_hidden_layers": 4,
-            "num_attention_heads": 5,
-            "intermediate_size": 640,
+            "num_hidden_layers": 6,
+            "num_attention_heads": 6,
+            "intermediate_size": 768,
         },
         perceiver_config={
             "use_resampler": True,
             "resampler_n_latents": 16,
             "resampler_depth": 2,
-            "resampler_n_heads": 5,
+            "resampler_n_heads": 6,
             "resampler_head_dim": 32,
         },
     )

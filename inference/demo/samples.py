@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -12,14 +12,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from inference.demo.lessons import Item, Lesson, Taught, conversation, single_task
-from inference.demo.sight import patch_targets, random_sample, shrink, sight_targets
+from inference.demo.sight import any_scene, patch_targets, random_sample, shrink, sight_targets
+from inference.demo.world import random_scene
 from inference.prompt import Generated, PromptEncoder, PromptItem
 from inference.tokenizer import load_tokenizer
 
 NOT_LEARNT = -100
 """The label that cross-entropy leaves out."""
-_CROWDED_SHARE = 0.65
-"""Of the pictures that only sight is learnt from."""
 # Frames around a taught answer's ids while the prompt is encoded; no token has such an id.
 _BEGIN, _END = -1, -2
 
@@ -33,6 +32,18 @@ class Pictures:
     patches: Tensor
     """int64, (pictures, 2, patches): see `patch_targets`."""
 
+    def __getitem__(self, at: Tensor) -> Pictures:
+        """The pictures with these indices."""
+        return Pictures(self.pixels[at], self.sight[at], self.patches[at])
+
+    def to(self, device: torch.device) -> Pictures:
+        return Pictures(*(tensor.to(device, non_blocking=True) for tensor in _fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Pictures]) -> Pictures:
+        columns = zip(*(_fields(part) for part in parts), strict=True)
+        return cls(*(torch.cat(column) for column in columns))
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -42,6 +53,9 @@ class Rows:
     """int64, (rows, tokens)."""
     labels: Tensor
     """int64, (rows, tokens): the ids to be learnt, elsewhere NOT_LEARNT."""
+    weights: Tensor
+    """float32, (rows, tokens): what each label counts; 1 / sqrt(tokens of its answer), so that a short answer
+    is not drowned by stories."""
     attended: Tensor
     """int64, (rows, tokens): 0 on padding."""
     pictures: Tensor
@@ -49,17 +63,28 @@ class Rows:
     seen: Tensor
     """int64, (rows, tokens, slots): 1 where a token attends to a slot's picture."""
 
+    def to(self, device: torch.device) -> Rows:
+        return Rows(*(tensor.to(device, non_blocking=True) for tensor in _fields(self)))
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     pictures: Pictures
     rows: tuple[Rows, ...]
 
+    def to(self, device: torch.device) -> Batch:
+        return Batch(self.pictures.to(device), tuple(rows.to(device) for rows in self.rows))
+
+
+def _fields(tensors: Pictures | Rows) -> list[Tensor]:
+    return [getattr(tensors, field.name) for field in fields(tensors)]
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     ids: list[int]
     labels: list[int]
+    weights: list[float]
     seen: list[int]
     pictures: tuple[int, ...]
 
@@ -69,15 +94,21 @@ def _encoded(lesson: Lesson, encoder: PromptEncoder) -> _Row:
     for item in lesson.items:
         items.append(_framed(item, items, encoder) if isinstance(item, Taught) else item)
     encoded = encoder.encode(items)
-    row = _Row([], [], [], lesson.pictures)
-    learning = False
+    row = _Row([], [], [], [], lesson.pictures)
+    begun: int | None = None
     for token_id, picture in zip(encoded.token_ids, encoded.picture_of_token, strict=True):
-        if token_id in (_BEGIN, _END):
-            learning = token_id == _BEGIN
-            continue
-        row.ids.append(token_id)
-        row.labels.append(token_id if learning else NOT_LEARNT)
-        row.seen.append(picture)
+        if token_id == _BEGIN:
+            begun = len(row.ids)
+        elif token_id == _END:
+            assert begun is not None
+            tokens = len(row.ids) - begun
+            row.weights[begun:] = [tokens**-0.5] * tokens
+            begun = None
+        else:
+            row.ids.append(token_id)
+            row.labels.append(NOT_LEARNT if begun is None else token_id)
+            row.weights.append(0.0)
+            row.seen.append(picture)
     return row
 
 
@@ -95,15 +126,17 @@ def _padded(rows: list[_Row]) -> Rows:
     slots = max(1, max(len(row.pictures) for row in rows))
     ids = np.zeros((len(rows), length), np.int64)
     labels = np.full((len(rows), length), NOT_LEARNT, np.int64)
+    weights = np.zeros((len(rows), length), np.float32)
     attended = np.zeros((len(rows), length), np.int64)
     pictures = np.zeros((len(rows), slots), np.int64)
     seen = np.full((len(rows), length), -1, np.int64)
     for i, row in enumerate(rows):
         n = len(row.ids)
-        ids[i, :n], labels[i, :n], attended[i, :n], seen[i, :n] = row.ids, row.labels, 1, row.seen
+        ids[i, :n], labels[i, :n], weights[i, :n] = row.ids, row.labels, row.weights
+        attended[i, :n], seen[i, :n] = 1, row.seen
         pictures[i, : len(row.pictures)] = row.pictures
     one_hot = (seen[:, :, None] == np.arange(slots)).astype(np.int64)
-    return Rows(*(torch.from_numpy(array) for array in (ids, labels, attended, pictures, one_hot)))
+    return Rows(*(torch.from_numpy(array) for array in (ids, labels, weights, attended, pictures, one_hot)))
 
 
 class _Stream(IterableDataset[Batch]):
@@ -119,8 +152,8 @@ class _Stream(IterableDataset[Batch]):
         rng = random.Random(f"{self.seed}/{worker.id if worker else 0}")
         encoder = PromptEncoder(load_tokenizer(self.tokenizer_folder)) if self.tokenizer_folder else None
         while True:
-            crowded_share = _CROWDED_SHARE if encoder is None else 0.0
-            samples = [random_sample(rng, crowded_share) for _ in range(self.pictures)]
+            make_scene = any_scene if encoder is None else random_scene
+            samples = [random_sample(rng, make_scene) for _ in range(self.pictures)]
             pictures = Pictures(
                 torch.from_numpy(np.stack([shrink(sample.picture) for sample in samples])),
                 torch.from_numpy(np.stack([sight_targets(sample.scene) for sample in samples])),
@@ -134,7 +167,7 @@ class _Stream(IterableDataset[Batch]):
             others = [
                 _encoded(single_task(scenes, i, rng), encoder) for i in range(self.pictures) for _ in range(2)
             ]
-            yield Batch(pictures, (*_by_length(talks, 3), *_by_length(others, 3)))
+            yield Batch(pictures, tuple(_by_length([*talks, *others], 2)))
 
 
 def _by_length(rows: list[_Row], parts: int) -> Iterator[Rows]:

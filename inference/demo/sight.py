@@ -8,7 +8,8 @@ so it is learnt in a fraction of the time; the heads used here are thrown away a
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -20,13 +21,23 @@ from torch.nn import functional
 from inference.demo.architecture import IMAGE_SIZE, PATCH_SIZE
 from inference.demo.drawing import Placed, clean_style, disturbed_style, draw_placed, place_things
 from inference.demo.undrawn import undrawn_picture
-from inference.demo.world import BACKGROUNDS, COLOURS, SHAPES, SIZES, Scene, crowded_scene, random_scene
+from inference.demo.world import (
+    BACKGROUNDS,
+    COLOURS,
+    SHAPES,
+    SIZES,
+    Scene,
+    crowded_scene,
+    lone_scene,
+    random_scene,
+)
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 _UNDRAWN_SHARE = 0.08
 _CLEAN_SHARE = 0.45
+_SCENE_WEIGHTS = (30, 15, 55)
 _NONE = -100
 """The target that cross-entropy leaves out."""
 
@@ -83,11 +94,19 @@ class Sample:
     things: list[Placed] | None
 
 
-def random_sample(rng: random.Random, crowded_share: float = 0.0) -> Sample:
+SceneMaker = Callable[[random.Random], Scene]
+
+
+def any_scene(rng: random.Random) -> Scene:
+    """Of every sort; most are crowded, since those teach most at the same cost."""
+    return rng.choices((random_scene, lone_scene, crowded_scene), _SCENE_WEIGHTS)[0](rng)
+
+
+def random_sample(rng: random.Random, make_scene: SceneMaker = random_scene) -> Sample:
     """A picture as the training sees them: clean, disturbed, or no drawing at all."""
     if rng.random() < _UNDRAWN_SHARE:
         return Sample(undrawn_picture(rng), None, None)
-    scene = crowded_scene(rng) if rng.random() < crowded_share else random_scene(rng)
+    scene = make_scene(rng)
     style = clean_style(rng) if rng.random() < _CLEAN_SHARE else disturbed_style(rng)
     things = place_things(scene, style.jitter, rng)
     return Sample(draw_placed(things, scene.background, style, rng), scene, things)
@@ -104,6 +123,9 @@ class SightScores:
     undrawn: float
     whole: float
     """Pictures with everything right."""
+
+    def __str__(self) -> str:
+        return "  ".join(f"{field.name} {100 * getattr(self, field.name):.2f} %" for field in fields(self))
 
 
 class SightHeads(nn.Module):

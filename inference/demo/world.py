@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Size = Literal["small", "big"]
@@ -113,6 +113,12 @@ def visible_colours(background: str) -> tuple[str, ...]:
 def random_scene(rng: random.Random) -> Scene:
     """A scene of 0 to 4 things; an empty one is rare."""
     return _scene_of(rng.choices(range(5), (1, 10, 12, 12, 12))[0], rng)
+
+
+def lone_scene(rng: random.Random) -> Scene:
+    """One big thing: its size varies most, so it is what sight must see most of."""
+    scene = _scene_of(1, rng)
+    return Scene((replace(scene.things[0], size="big"),), scene.background)
 
 
 def crowded_scene(rng: random.Random) -> Scene:
