@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from inference.prompt import EncodedPrompt
 from inference.surface import Options, Reply
+
+if TYPE_CHECKING:
+    from inference.prepared import PreparedPicture
 
 T = TypeVar("T")
 R = TypeVar("R", contravariant=True)
@@ -30,27 +34,40 @@ class Listener(Protocol[R]):
         ...
 
 
-@dataclass(eq=False, slots=True)
-class GenerationRequest:
-    """A prompt to be answered."""
+@dataclass(eq=False, slots=True, kw_only=True)
+class _Asked:
+    """What all requests have in common."""
 
     prompt: EncodedPrompt
+    pictures: Future[tuple[PreparedPicture, ...]]
+    """The prompt's pictures, preprocessed on another thread."""
+    queue_key: Hashable = None
+    """Whose request it is: askers take turns."""
+    cancelled: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether it could be run now; also if its pictures turned out to be unreadable."""
+        return self.pictures.done()
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class GenerationRequest(_Asked):
+    """A prompt to be answered."""
+
     options: Options
     max_new_tokens: int
     """The options' limit, or what the context leaves if that is less."""
     listener: Listener[Reply]
-    cancelled: bool = False
 
 
-@dataclass(eq=False, slots=True)
-class RankRequest:
+@dataclass(eq=False, slots=True, kw_only=True)
+class RankRequest(_Asked):
     """Labels to be compared as answers to a prompt."""
 
-    prompt: EncodedPrompt
     labels: Mapping[str, tuple[int, ...]]
     """The ids that each label adds to the prompt, all different and none empty."""
     listener: Listener[list[tuple[str, float]]]
-    cancelled: bool = False
 
 
 Request = GenerationRequest | RankRequest

@@ -66,6 +66,22 @@ class SpecialTokens:
         )
 
     @property
+    def forbidden(self) -> tuple[int, ...]:
+        """Tokens that stand for pictures, which no answer has."""
+        return self.image, self.fake_token_around_image
+
+    def end_ids(self, configured: int | list[int] | None) -> frozenset[int]:
+        """Tokens that end an answer.
+
+        Args:
+            configured: the configuration's `eos_token_id`. The published ones name only `</s>`, but an
+                instruct model ends its turns with `<end_of_utterance>`.
+        """
+        named = configured if isinstance(configured, list) else [configured]
+        ends = {self.eos, self.end_of_utterance, *named}
+        return frozenset(end for end in ends if end is not None)
+
+    @property
     def ids(self) -> frozenset[int]:
         """All of them."""
         return frozenset(token_id for token_id in astuple(self) if token_id is not None)

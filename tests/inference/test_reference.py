@@ -132,7 +132,10 @@ def run(
     work: Callable[[Engine], Awaitable[Result]],
 ) -> Result:
     async def main() -> Result:
-        async with asyncio.timeout(60), load_engine(model=model, tokenizer=tokenizer) as engine:
+        async with (
+            asyncio.timeout(60),
+            load_engine(model=model, tokenizer=tokenizer, reference=True) as engine,
+        ):
             return await work(engine)
 
     return asyncio.run(main())
@@ -538,7 +541,7 @@ def test_closing_fails_what_runs_and_what_waits(
     model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
     async def main() -> None:
-        engine = await load_engine(model=model, tokenizer=small_tokenizer)
+        engine = await load_engine(model=model, tokenizer=small_tokenizer, reference=True)
         async with asyncio.timeout(60):
             await close_midway(engine)
 
