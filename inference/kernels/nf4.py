@@ -25,6 +25,7 @@ MOST_ROWS = 64
 
 _BLOCK = tl.constexpr(BLOCK_SIZE)
 _CODES = tl.constexpr(16)
+_STAGES = tl.constexpr(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ _JOINED = 1024
 
 
 @triton.jit
-def _weights(
+def _tile(
     packed,
     scales,
     table,
@@ -146,8 +147,7 @@ def _weights(
     block = first // _BLOCK + tl.arange(0, INPUTS_AT_ONCE // _BLOCK)[None, :]
     inside = there & (block < INPUTS // _BLOCK)
     scale = tl.load(scales + row * (INPUTS // _BLOCK) + block, mask=inside, other=0.0)
-    weights = tl.reshape(values, [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE // _BLOCK, _BLOCK]) * scale[:, :, None]
-    return tl.reshape(weights, [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE])
+    return tl.reshape(values, [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE]), scale
 
 
 @triton.jit
@@ -164,11 +164,14 @@ def _vector_product(
 ):
     output = tl.program_id(0) * OUTPUTS_AT_ONCE + tl.arange(0, OUTPUTS_AT_ONCE)
     total = tl.zeros([OUTPUTS_AT_ONCE], tl.float32)
-    for first in range(0, INPUTS, INPUTS_AT_ONCE):
-        w = _weights(packed, scales, table, output, first, outputs, INPUTS, OUTPUTS_AT_ONCE, INPUTS_AT_ONCE)
+    for first in tl.range(0, INPUTS, INPUTS_AT_ONCE, num_stages=_STAGES):
+        values, scale = _tile(
+            packed, scales, table, output, first, outputs, INPUTS, OUTPUTS_AT_ONCE, INPUTS_AT_ONCE
+        )
         place = first + tl.arange(0, INPUTS_AT_ONCE)
         inputs = tl.load(x + place, mask=place < INPUTS, other=0.0).to(tl.float32)
-        total += tl.sum(w * inputs[None, :], 1)
+        products = tl.reshape(values * inputs[None, :], [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE // _BLOCK, _BLOCK])
+        total += tl.sum(tl.sum(products, 2) * scale, 1)
     tl.store(out + output, total.to(out.dtype.element_ty), mask=output < outputs)
 
 
@@ -198,9 +201,13 @@ def _matrix_product(
     start = split * steps * INPUTS_AT_ONCE
     end = tl.minimum(start + steps * INPUTS_AT_ONCE, INPUTS)
     for first in range(start, end, INPUTS_AT_ONCE):
-        w = _weights(packed, scales, table, output, first, outputs, INPUTS, OUTPUTS_AT_ONCE, INPUTS_AT_ONCE)
+        values, scale = _tile(
+            packed, scales, table, output, first, outputs, INPUTS, OUTPUTS_AT_ONCE, INPUTS_AT_ONCE
+        )
         place = first + tl.arange(0, INPUTS_AT_ONCE)[:, None]
         inputs = tl.load(x + tl.minimum(row, rows - 1) * INPUTS + place, mask=place < INPUTS, other=0.0)
+        blocks = tl.reshape(values, [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE // _BLOCK, _BLOCK]) * scale[:, :, None]
+        w = tl.reshape(blocks, [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE])
         total = tl.dot(w.to(inputs.dtype), inputs, total, input_precision="ieee")
     target = parts + (split.to(tl.int64) * rows + row) * outputs + output[:, None]
     tl.store(target, total.to(parts.dtype.element_ty), mask=(row < rows) & (output < outputs)[:, None])
