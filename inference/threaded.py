@@ -135,6 +135,7 @@ class ThreadedEngine:
             self._worker.wake()
 
     def _encode(self, prompt: Prompt) -> EncodedPrompt:
+        self._worker.check_open()
         self._check_characters(*(item for item in prompt if isinstance(item, str)))
         encoded = self._encoder.encode(prompt)
         if len(encoded.token_ids) == 1:

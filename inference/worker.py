@@ -88,11 +88,19 @@ class Worker:
             EngineError: the worker was closed.
         """
         with self._changed:
-            if self._closed:
-                raise EngineError("The engine is closed." if self._over == CLOSED else self._over)
+            self.check_open()
             self.line.put(request)
             self._changed.notify()
         request.pictures.add_done_callback(lambda _: self.wake())
+
+    def check_open(self) -> None:
+        """Makes sure that requests can be made.
+
+        Raises:
+            EngineError: the worker was closed.
+        """
+        if self._closed:
+            raise EngineError("The engine is closed." if self._over == CLOSED else self._over)
 
     def wake(self) -> None:
         """Has the driver asked again whether there is work."""

@@ -218,7 +218,7 @@ class ContinuousEngine:
             self.machine.synchronize()
             del self.machine, self._reader, self._decoding  # before the new one takes its memory
             gc.collect()
-            torch.accelerator.empty_cache()
+            torch.cuda.empty_cache()  # without effect if there is no GPU
             self._begin()
         except Exception as failure:
             self._jobs = jobs

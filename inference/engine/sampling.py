@@ -116,4 +116,5 @@ def _mix(x: torch.Tensor) -> torch.Tensor:
 
 def _shifted(x: torch.Tensor, by: int) -> torch.Tensor:
     """Shifted right without the sign."""
-    return (x >> by) & (2 ** (64 - by) - 1)
+    shifted: torch.Tensor = (x >> by) & (2 ** (64 - by) - 1)
+    return shifted

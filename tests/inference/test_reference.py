@@ -29,6 +29,7 @@ from inference import (
     load_engine,
 )
 from inference.batch import PICTURES_AT_ONCE
+from inference.pictures import Preprocessor
 from inference.prompt import PromptEncoder
 from tests.inference.checkpoints import CONTEXT, PICTURE_SIZE, picture, small_config, small_model
 
@@ -416,26 +417,33 @@ def test_one_request_that_fails_does_not_take_the_others_with_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     options = Options(max_new_tokens=6)
-    impossible: Prompt = ["This", Generated((99_999,)), "is no token"]
+    poisoned: Prompt = ["This", picture("black"), "cannot be encoded"]
     without_pixels: Prompt = ["A", Image.new("RGB", (0, 0)), "picture"]
+    poison = torch.from_numpy(Preprocessor(size=PICTURE_SIZE)(picture("black")))
+
+    def refuse(_: object, args: object, kwargs: dict[str, torch.Tensor]) -> None:
+        if any(torch.equal(pixels, poison) for pixels in kwargs["pixel_values"]):
+            raise RuntimeError("the encoder choked")
+
+    model.model.vision_model.register_forward_pre_hook(refuse, with_kwargs=True)
 
     async def work(engine: Engine) -> None:
         expected = await engine.generate(PROMPTS[1], options)
         with Gate(model) as gate:
-            prompts = [PROMPTS[1], impossible, without_pixels, PROMPTS[1]]
+            prompts = [PROMPTS[1], poisoned, without_pixels, PROMPTS[1]]
             outcomes = await asked_together(engine, gate, [(prompt, options) for prompt in prompts])
         assert outcomes[0] == outcomes[3] == expected
         assert isinstance(outcomes[1], EngineError)
         assert isinstance(outcomes[2], PictureError)
         with pytest.raises(EngineError):
-            await collect(engine.stream(impossible, options))
+            await collect(engine.stream(poisoned, options))
         with pytest.raises(EngineError):
-            await engine.rank(impossible, ["a", "b"])
+            await engine.rank(poisoned, ["a", "b"])
         assert await engine.generate(PROMPTS[1], options) == expected
 
     with caplog.at_level(logging.ERROR):
         run(model, small_tokenizer, work)
-    assert "IndexError" in caplog.text
+    assert "the encoder choked" in caplog.text
 
 
 def test_a_batch_that_fails_halfway_goes_on_where_it_was(
@@ -477,6 +485,7 @@ def test_a_batch_that_fails_halfway_goes_on_where_it_was(
         (["word " * 400], str(CONTEXT)),
         ([RED] * 200, str(CONTEXT)),
         (["x" * 100_000], "100,000"),
+        ([Generated((99_999,))], "another model"),
     ],
 )
 def test_prompts_that_cannot_be_answered(
