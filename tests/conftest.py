@@ -1,4 +1,4 @@
-"""Triton chooses between compiling for a GPU and interpreting when it is imported, which bitsandbytes does."""
+"""Triton decides when it is imported, which bitsandbytes does, whether it compiles or interprets."""
 
 from __future__ import annotations
 

@@ -5,7 +5,9 @@ neighbours in a row share a scale. One row is a product with a vector, 2 to 64 a
 cores.
 """
 
-# mypy: disallow-untyped-decorators=False
+# Kernels have no types, and their constants are upper case, as in Triton's own.
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, disallow-untyped-decorators=False
+# ruff: noqa: N803
 
 from __future__ import annotations
 
@@ -25,7 +27,18 @@ MOST_ROWS = 64
 
 _BLOCK = tl.constexpr(BLOCK_SIZE)
 _CODES = tl.constexpr(16)
+
+# Tiles. Of a vector's product: 8 KiB of packed weights, four loads of 16 bytes for each thread.
+_VECTOR = {"OUTPUTS_AT_ONCE": 8, "INPUTS_AT_ONCE": 2048, "num_warps": 4}
+# Of a matrix product: as many outputs as two warpgroups multiply, since each program reads all of `x`.
+_MATRIX = {"OUTPUTS_AT_ONCE": 128, "INPUTS_AT_ONCE": 128, "num_warps": 8}
+# Two tiles are on their way while one is worked on.
 _STAGES = tl.constexpr(3)
+# Where outputs are too few for two programs on each of 132 multiprocessors, the inputs are split too, but
+# not so far that the parts' sums weigh more than the weights.
+_PROGRAMS = 264
+_FEWEST_STEPS = 4
+_JOINED = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,7 @@ class Nf4Weight:
 
     @classmethod
     def stack(cls, weights: Sequence[Nf4Weight]) -> Nf4Weight:
-        """The weights of layers that have the same input, one under the other: one product instead of several.
+        """The weights of layers that have the same input, one under the other: one product, not several.
 
         This is a copy. For the layers to read it too, make their weights views of `packed`.
         """
@@ -85,8 +98,11 @@ def nf4_linear(x: torch.Tensor, weight: Nf4Weight, out: torch.Tensor) -> None:
     """
     rows, inputs = x.shape
     outputs = weight.packed.shape[0]
-    assert 1 <= rows <= MOST_ROWS and weight.packed.shape[1] * 2 == inputs
-    assert out.shape == (rows, outputs) and x.is_contiguous() and out.is_contiguous()
+    assert 1 <= rows <= MOST_ROWS
+    assert weight.packed.shape[1] * 2 == inputs
+    assert out.shape == (rows, outputs)
+    assert x.is_contiguous()
+    assert out.is_contiguous()
     operands = (x, weight.packed.view(torch.int32), weight.scales, weight.table)
     if rows == 1:
         grid = (triton.cdiv(outputs, _VECTOR["OUTPUTS_AT_ONCE"]),)
@@ -109,17 +125,6 @@ def nf4_linear(x: torch.Tensor, weight: Nf4Weight, out: torch.Tensor) -> None:
     if splits > 1:
         grid = (triton.cdiv(out.numel(), _JOINED),)
         _join_splits[grid](parts, out, out.numel(), SPLITS=splits, AT_ONCE=_JOINED, num_warps=4)
-
-
-# Tiles: 8 KiB of packed weights per program at a time, so that each of its threads has four loads of 16 bytes
-# on their way.
-_VECTOR = {"OUTPUTS_AT_ONCE": 8, "INPUTS_AT_ONCE": 2048, "num_warps": 4}
-_MATRIX = {"OUTPUTS_AT_ONCE": 128, "INPUTS_AT_ONCE": 128, "num_warps": 8, "num_stages": 3}
-# Where outputs are too few for two programs on each of 132 multiprocessors, the inputs are split too, but
-# not so far that the parts' sums weigh more than the weights.
-_PROGRAMS = 264
-_FEWEST_STEPS = 4
-_JOINED = 1024
 
 
 @triton.jit
@@ -175,7 +180,7 @@ def _vector_product(
     tl.store(out + output, total.to(out.dtype.element_ty), mask=output < outputs)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows", "steps"])
 def _matrix_product(
     x,
     packed,
@@ -200,7 +205,7 @@ def _matrix_product(
     total = tl.zeros([OUTPUTS_AT_ONCE, ROWS], tl.float32)
     start = split * steps * INPUTS_AT_ONCE
     end = tl.minimum(start + steps * INPUTS_AT_ONCE, INPUTS)
-    for first in range(start, end, INPUTS_AT_ONCE):
+    for first in tl.range(start, end, INPUTS_AT_ONCE, num_stages=_STAGES):
         values, scale = _tile(
             packed, scales, table, output, first, outputs, INPUTS, OUTPUTS_AT_ONCE, INPUTS_AT_ONCE
         )

@@ -5,7 +5,9 @@ too, and a second kernel joins their results. The number of programs depends on 
 lengths, which makes both kernels fit for a CUDA graph.
 """
 
-# mypy: disallow-untyped-decorators=False
+# Kernels have no types, and their constants are upper case, as in Triton's own.
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, disallow-untyped-decorators=False
+# ruff: noqa: N803
 
 from __future__ import annotations
 
@@ -50,9 +52,12 @@ def paged_decode_attention(
     """
     rows, heads, head_dim = query.shape
     assert key_pages.shape == value_pages.shape == (key_pages.shape[0], PAGE_SIZE, heads, head_dim)
-    assert key_pages.is_contiguous() and value_pages.is_contiguous()
-    assert block_table.is_contiguous() and block_table.dtype == lengths.dtype == torch.int32
-    assert out.shape == query.shape and query.stride()[1:] == out.stride()[1:] == (head_dim, 1)
+    assert key_pages.is_contiguous()
+    assert value_pages.is_contiguous()
+    assert block_table.is_contiguous()
+    assert block_table.dtype == lengths.dtype == torch.int32
+    assert out.shape == query.shape
+    assert query.stride()[1:] == out.stride()[1:] == (head_dim, 1)
     splits = _splits(rows * heads, block_table.shape[1] * PAGE_SIZE)
     sums = torch.empty((rows, heads, splits, head_dim), dtype=torch.float32, device=query.device)
     weights = torch.empty((rows, heads, splits), dtype=torch.float32, device=query.device)

@@ -15,8 +15,10 @@ from inference.kernels import paged_attention
 from inference.kernels.paged_attention import PAGE_SIZE, paged_decode_attention
 
 ON_GPU = torch.cuda.is_available()
-HEAD_DIMS = (64, 96, 128) if ON_GPU else (4, 12)
-TYPES = (torch.float32, torch.bfloat16)
+# Few on a GPU, where each combination is compiled.
+HEADS, HEAD_DIMS, TYPES = (
+    ((4,), (96, 128), (torch.bfloat16,)) if ON_GPU else ((1, 2, 3), (4, 12), (torch.float32, torch.bfloat16))
+)
 # Rounding of the result alone: the reference starts from the same numbers and sums in float32.
 TOLERANCES = {torch.float32: (1e-5, 1e-5), torch.bfloat16: (2**-7, 1e-3)}
 
@@ -57,7 +59,13 @@ class Cache:
 
 
 def cache(
-    lengths: list[int], width: int, heads: int, head_dim: int, dtype: torch.dtype, device: torch.device, seed: int
+    lengths: list[int],
+    width: int,
+    heads: int,
+    head_dim: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    seed: int,
 ) -> Cache:
     source = random.Random(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -80,7 +88,11 @@ def cache(
     query = 3 * torch.randn(len(lengths), heads, head_dim, generator=generator)
     keys, values = pages.to(device, dtype)
     return Cache(
-        query.to(device, dtype), keys, values, table.to(device), torch.tensor(lengths, dtype=torch.int32).to(device)
+        query.to(device, dtype),
+        keys,
+        values,
+        table.to(device),
+        torch.tensor(lengths, dtype=torch.int32).to(device),
     )
 
 
@@ -89,10 +101,10 @@ MOST = WIDTH * PAGE_SIZE
 BORDERS = [0, 1, *(page * PAGE_SIZE + by for page in (1, 2, 3, 6) for by in (-1, 0, 1)), MOST - 1, MOST]
 
 
-@settings(max_examples=60 if ON_GPU else 30, deadline=None, derandomize=True)
+@settings(max_examples=40 if ON_GPU else 30, deadline=None, derandomize=True)
 @given(
     lengths=st.lists(st.sampled_from(BORDERS) | st.integers(0, MOST), min_size=1, max_size=3),
-    heads=st.integers(1, 3),
+    heads=st.sampled_from(HEADS),
     head_dim=st.sampled_from(HEAD_DIMS),
     dtype=st.sampled_from(TYPES),
     most_splits=st.sampled_from((1, 2, 32)),
@@ -113,9 +125,9 @@ def test_it_attends_to_the_tokens_that_are_there(
 
 
 def test_queries_may_be_columns_of_a_wider_tensor(device: torch.device) -> None:
-    made = cache([5, 33], WIDTH, 2, HEAD_DIMS[-1], torch.float32, device, 0)
+    made = cache([5, 33], WIDTH, HEADS[-1], HEAD_DIMS[-1], TYPES[0], device, 0)
     rows, heads, head_dim = made.query.shape
-    wide = torch.full((rows, 3 * heads * head_dim), float("nan"), device=device)
+    wide = torch.full((rows, 3 * heads * head_dim), float("nan"), dtype=made.query.dtype, device=device)
     query, out = (wide.view(rows, 3, heads, head_dim)[:, column] for column in (0, 2))
     query.copy_(made.query)
     paged_decode_attention(query, made.key_pages, made.value_pages, made.block_table, made.lengths, out)
