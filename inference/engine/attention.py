@@ -81,7 +81,8 @@ def attend_pages(
         from inference.kernels.paged_attention import paged_decode_attention
 
         out = torch.empty_like(queries)
-        paged_decode_attention(queries, layer.keys, layer.values, table, lengths, out)
+        with torch.cuda.device(queries.device):
+            paged_decode_attention(queries, layer.keys, layer.values, table, lengths, out)
         return out
     lengths = lengths.clamp(min=1)
     pages = table[:, : -(-int(lengths.max()) // PAGE_SIZE)]

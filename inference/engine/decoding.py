@@ -105,6 +105,11 @@ class Decoding:
             Whether any token came of it.
         """
         started = bool(self._seats)
+        # Who leaves moves others to other rows: whose logits are where is noted before.
+        searches: dict[BeamGeneration, dict[int, int]] = {}
+        for row, seat in enumerate(self._seats):
+            if isinstance(seat.job, BeamGeneration):
+                searches.setdefault(seat.job, {})[seat.beam] = row
         if started:
             self._machine.step(len(self._seats), plain=all(map(_is_plain, self._seats)))
             jobs = [seat.job if isinstance(seat.job, Generation) else None for seat in self._seats]
@@ -113,11 +118,6 @@ class Decoding:
                 if single is not None:
                     single.asked += 1
             self._leave_when_asked_for_all()
-        # Searches that end move others to other rows: whose logits are where is noted before.
-        searches: dict[BeamGeneration, dict[int, int]] = {}
-        for row, seat in enumerate(self._seats):
-            if isinstance(seat.job, BeamGeneration):
-                searches.setdefault(seat.job, {})[seat.beam] = row
         for job, row_of in searches.items():
             rows = [row_of[beam] for beam in range(job.num_rows)]
             self._advance_beams(job, self._machine.rows.logits[rows])

@@ -48,6 +48,8 @@ class Machine:
         self.latents = latents_of(model)
         device = self.decoder.device
         self.is_cuda = device.type == "cuda"
+        if self.is_cuda:
+            torch.cuda.set_device(device)  # of this thread, for recording
         context = int(config.max_position_embeddings)
         self.forbidden = torch.zeros(self.decoder.vocabulary, device=device)
         self.forbidden[list(forbidden)] = -torch.inf

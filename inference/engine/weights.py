@@ -79,7 +79,8 @@ def _nf4_kernel(layers: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor]
 
     def multiply(x: torch.Tensor) -> torch.Tensor:
         out = x.new_empty(len(x), len(weight.packed))
-        nf4_linear(x.contiguous(), weight, out)
+        with torch.cuda.device(x.device):
+            nf4_linear(x.contiguous(), weight, out)
         return out
 
     return multiply

@@ -11,12 +11,10 @@ from typing import Any, Self, TypeVar, cast
 import pytest
 import torch
 from PIL import Image
-from transformers import IdeficsProcessor, PreTrainedTokenizerBase
-from transformers.models.idefics.image_processing_pil_idefics import IdeficsImageProcessorPil
+from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import (
-    END_OF_UTTERANCE,
     Engine,
     EngineError,
     Generated,
@@ -32,23 +30,9 @@ from inference.batch import PICTURES_AT_ONCE
 from inference.pictures import Preprocessor
 from inference.prompt import PromptEncoder
 from tests.inference.checkpoints import CONTEXT, PICTURE_SIZE, picture, small_config, small_model
+from tests.inference.oracle import PROMPTS, RED, VARIANTS, Oracle
 
 Result = TypeVar("Result")
-
-VARIANTS: dict[str, dict[str, bool]] = {
-    "9b": {},
-    "80b": {"qk_layer_norms": True, "vector_alphas": True},
-    "no resampler": {"resampler": False},
-    "no resampler, qk norms": {"resampler": False, "qk_layer_norms": True},
-}
-RED, BLUE, GREEN = picture("red"), picture("navy", (28, 60)), picture("green")
-PROMPTS: list[Prompt] = [
-    ["Describe this image."],
-    ["User:", RED, "What is this?", END_OF_UTTERANCE, "\nAssistant:"],
-    [BLUE],
-    ["Two of them:", RED, GREEN, "and one more", BLUE, "Which is the tree? Answer:"],
-    ["User:", BLUE, "Describe this image, with many words in many lines.\nAssistant:"],
-]
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -59,35 +43,6 @@ def any_model(request: pytest.FixtureRequest) -> IdeficsForVisionText2Text:
 @pytest.fixture
 def model() -> IdeficsForVisionText2Text:
     return small_model(small_config(qk_layer_norms=True))
-
-
-class Oracle:
-    """What transformers makes of a prompt when it is called as its documentation says."""
-
-    def __init__(self, model: IdeficsForVisionText2Text, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._model = model
-        self._processor = IdeficsProcessor(IdeficsImageProcessorPil(image_size=PICTURE_SIZE), tokenizer)
-        self._tokenizer = tokenizer
-        names = ["<image>", "<fake_token_around_image>", "<end_of_utterance>"]
-        *self._forbidden, end_of_utterance = tokenizer.convert_tokens_to_ids(names)
-        self._ends = [tokenizer.eos_token_id, end_of_utterance]
-
-    def inputs(self, prompt: Prompt) -> dict[str, torch.Tensor]:
-        items = ["<end_of_utterance>" if item is END_OF_UTTERANCE else item for item in prompt]
-        return dict(self._processor(text=[items], return_tensors="pt", padding="longest"))
-
-    def answer(self, prompt: Prompt, **options: Any) -> tuple[int, ...]:
-        inputs = self.inputs(prompt)
-        ids = self._model.generate(
-            **inputs,
-            bad_words_ids=[[token_id] for token_id in self._forbidden],
-            eos_token_id=self._ends,
-            do_sample=False,
-            **options,
-        )
-        new = ids[0, inputs["input_ids"].shape[1] :].tolist()
-        ends = [at for at, token_id in enumerate(new) if token_id in self._ends]
-        return tuple(new[: ends[0]] if ends else new)
 
 
 class Gate:
