@@ -101,7 +101,7 @@ MOST = WIDTH * PAGE_SIZE
 BORDERS = [0, 1, *(page * PAGE_SIZE + by for page in (1, 2, 3, 6) for by in (-1, 0, 1)), MOST - 1, MOST]
 
 
-@settings(max_examples=40 if ON_GPU else 30, deadline=None, derandomize=True)
+@settings(max_examples=40 if ON_GPU else 20, deadline=None, derandomize=True)
 @given(
     lengths=st.lists(st.sampled_from(BORDERS) | st.integers(0, MOST), min_size=1, max_size=3),
     heads=st.sampled_from(HEADS),
