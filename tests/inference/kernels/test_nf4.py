@@ -17,9 +17,9 @@ from inference.kernels.nf4 import BLOCK_SIZE, MOST_ROWS, Nf4Weight, nf4_linear
 ON_GPU = torch.cuda.is_available()
 # The interpreter multiplies no matrices of bfloat16; on a GPU each combination is compiled.
 TYPES = (torch.bfloat16,) if ON_GPU else (torch.float32, torch.float16)
-BLOCKS = (1, 33) if ON_GPU else range(1, 10)
-# Of the results' spread. Weights are rounded to the type of the product, as are results.
-TOLERANCES = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}
+BLOCKS = (1, 33) if ON_GPU else (1, 2, 9, 20)
+# Of the results' spread: the largest are several times that, and weights and results are rounded to the type.
+TOLERANCES = {torch.float32: 1e-5, torch.float16: 5e-3, torch.bfloat16: 4e-2}
 
 
 def quantised(
