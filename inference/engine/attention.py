@@ -18,10 +18,13 @@ from inference.engine.pages import PAGE_SIZE, PagedLayer
 class Attention(Protocol):
     """What one pass of the decoder attends to. The same object serves all layers of the pass."""
 
-    def own(
-        self, layer: PagedLayer, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
-    ) -> torch.Tensor:
-        """Stores the tokens' keys and values, then attends to the sequence up to each token itself."""
+    def own(self, layer: PagedLayer, qkv: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
+        """Stores the tokens' keys and values, then attends to the sequence up to each token itself.
+
+        Args:
+            qkv: (tokens, 3, heads, head dimension), queries and keys not yet turned by their positions.
+            rotation: (tokens, 2, head dimension), cosines and sines.
+        """
         ...
 
     def pictures(self, layer: PagedLayer, queries: torch.Tensor) -> torch.Tensor:
@@ -48,10 +51,8 @@ class DecodeAttention:
     picture_lengths: torch.Tensor
     """int32 (rows): latents of that picture, 0 for none"""
 
-    def own(
-        self, layer: PagedLayer, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
-    ) -> torch.Tensor:
-        layer.write(self.slots, keys, values)
+    def own(self, layer: PagedLayer, qkv: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
+        queries = rotate_and_store(layer, qkv, rotation, self.slots)
         return attend_pages(queries, layer, self.table, self.lengths)
 
     def pictures(self, layer: PagedLayer, queries: torch.Tensor) -> torch.Tensor:
@@ -68,6 +69,33 @@ class DecodeAttention:
             self.picture_table.to(device),
             self.picture_lengths.to(device),
         )
+
+
+def rotate_and_store(
+    layer: PagedLayer, qkv: torch.Tensor, rotation: torch.Tensor, slots: torch.Tensor
+) -> torch.Tensor:
+    """Stores the turned keys and the values at `slots`; returns the turned queries."""
+    if qkv.is_cuda:
+        from inference.kernels import fused
+
+        with torch.cuda.device(qkv.device):
+            return fused.rotate_and_store(qkv, rotation, slots, layer.keys, layer.values)
+    queries, keys = rotate(qkv[:, :2], rotation).unbind(1)
+    layer.write(slots, keys, qkv[:, 2])
+    return queries
+
+
+def rotate(x: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
+    """Queries and keys turned by their positions.
+
+    Args:
+        x: (tokens, ..., heads, head dimension).
+        rotation: (tokens, 2, head dimension), cosines and sines.
+    """
+    shape = (len(x), *[1] * (x.dim() - 2), -1)
+    cos, sin = rotation[:, 0].reshape(shape), rotation[:, 1].reshape(shape)
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-second, first), dim=-1) * sin
 
 
 def attend_pages(
@@ -144,10 +172,8 @@ class PrefillAttention:
     """bool (tokens): whether the token sees a picture"""
     latents: int
 
-    def own(
-        self, layer: PagedLayer, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
-    ) -> torch.Tensor:
-        layer.write(self.slots, keys, values)
+    def own(self, layer: PagedLayer, qkv: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
+        queries = rotate_and_store(layer, qkv, rotation, self.slots)
         attended = functional.scaled_dot_product_attention(
             self.sequences.pad(queries).transpose(1, 2),
             layer.keys[self.table].flatten(1, 2).transpose(1, 2),

@@ -115,10 +115,9 @@ class SelfAttentionBlock:
         self, hidden: torch.Tensor, rotation: torch.Tensor, pages: PagedLayer, attention: Attention
     ) -> torch.Tensor:
         qkv = self._qkv(self._norm(hidden)).view(len(hidden), 3, self._heads, -1)
-        queries, keys = rotate(qkv[:, :2], rotation).unbind(1)
-        attended = attention.own(pages, queries, keys, qkv[:, 2])
-        hidden = hidden + self._out(attended.flatten(1))
-        return hidden + self._mlp(self._mlp_norm(hidden))
+        attended = self._out(attention.own(pages, qkv, rotation).flatten(1))
+        hidden, normed = self._mlp_norm.of_sum(hidden, attended)
+        return hidden + self._mlp(normed)
 
     def pages(self, count: int) -> PagedLayer:
         """Empty pages for this layer."""
@@ -150,8 +149,8 @@ class CrossAttentionBlock:
     def __call__(self, hidden: torch.Tensor, pages: PagedLayer, attention: Attention) -> torch.Tensor:
         queries = self._query_norm(self._query(self._norm(hidden)).view(len(hidden), self._heads, -1))
         attended = self._out(attention.pictures(pages, queries).flatten(1))
-        hidden = hidden + self._attention_gate * attended
-        return hidden + self._mlp_gate * self._mlp(self._mlp_norm(hidden))
+        hidden, normed = self._mlp_norm.of_sum(hidden, attended, self._attention_gate)
+        return torch.addcmul(hidden, self._mlp_gate, self._mlp(normed))
 
     def keys_and_values(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What tokens that see a picture attend to, each (latents, heads, head dimension).
@@ -174,9 +173,16 @@ class Mlp:
         self._gate_up: Projection = projection(mlp.gate_proj, mlp.up_proj)
         self._down = projection(mlp.down_proj)
         self._activation: Callable[[torch.Tensor], torch.Tensor] = mlp.act_fn
+        self._is_silu = type(mlp.act_fn).__name__ in ("SiLU", "SiLUActivation")
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        gate, up = self._gate_up(x).chunk(2, dim=-1)
+        gate_up = self._gate_up(x)
+        if gate_up.is_cuda and self._is_silu:
+            from inference.kernels.fused import silu_product
+
+            with torch.cuda.device(gate_up.device):
+                return self._down(silu_product(gate_up))
+        gate, up = gate_up.chunk(2, dim=-1)
         return self._down(self._activation(gate) * up)
 
 
@@ -188,20 +194,24 @@ class Norm:
         self._epsilon: float = norm.variance_epsilon
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        if x.is_cuda:
+            from inference.kernels.fused import rms_norm
+
+            with torch.cuda.device(x.device):
+                return rms_norm(x.reshape(-1, x.shape[-1]), self.weight, self._epsilon)[1].view(x.shape)
         return functional.rms_norm(x, self.weight.shape, self.weight, self._epsilon)
 
+    def of_sum(
+        self, x: torch.Tensor, added: torch.Tensor, gate: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """x + gate * added, and the norm of that; `gate` is 1 if not given."""
+        if x.is_cuda:
+            from inference.kernels.fused import rms_norm
 
-def rotate(x: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
-    """Queries and keys turned by their positions.
-
-    Args:
-        x: (tokens, ..., heads, head dimension).
-        rotation: (tokens, 2, head dimension), cosines and sines.
-    """
-    shape = (len(x), *[1] * (x.dim() - 2), -1)
-    cos, sin = rotation[:, 0].reshape(shape), rotation[:, 1].reshape(shape)
-    first, second = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-second, first), dim=-1) * sin
+            with torch.cuda.device(x.device):
+                return rms_norm(x, self.weight, self._epsilon, added=added, gate=gate)
+        total = x + (added if gate is None else gate * added)
+        return total, self(total)
 
 
 def _rotation(model: IdeficsForVisionText2Text, like: torch.Tensor) -> torch.Tensor:

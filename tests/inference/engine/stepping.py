@@ -70,9 +70,17 @@ class Stepped:
     ) -> None:
         special = SpecialTokens.of(tokenizer)
         self.line = Line(settings.most_waiting)
+
+        def make_machine() -> Machine:
+            machine = Machine(model, settings, special.forbidden)
+            for layer in (*machine.memory.own, *machine.memory.picture_layers):
+                layer.keys[0].normal_()  # What is where nobody's values are must not matter.
+                layer.values[0].normal_()
+            return machine
+
         self.engine = ContinuousEngine(
             self.line,
-            lambda: Machine(model, settings, special.forbidden),
+            make_machine,
             tokenizer,
             special.end_ids(model.config.eos_token_id),
             settings,
