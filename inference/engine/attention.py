@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch.nn import functional
 
+from inference.engine import dispatch
 from inference.engine.pages import PAGE_SIZE, PagedLayer
 
 
@@ -75,10 +76,10 @@ def rotate_and_store(
     layer: PagedLayer, qkv: torch.Tensor, rotation: torch.Tensor, slots: torch.Tensor
 ) -> torch.Tensor:
     """Stores the turned keys and the values at `slots`; returns the turned queries."""
-    if qkv.is_cuda:
+    if dispatch.uses_kernels(qkv):
         from inference.kernels import fused
 
-        with torch.cuda.device(qkv.device):
+        with dispatch.launching_for(qkv):
             return fused.rotate_and_store(qkv, rotation, slots, layer.keys, layer.values)
     queries, keys = rotate(qkv[:, :2], rotation).unbind(1)
     layer.write(slots, keys, qkv[:, 2])
@@ -105,11 +106,11 @@ def attend_pages(
 
     What comes out for rows of length 0 means nothing.
     """
-    if queries.is_cuda:
+    if dispatch.uses_kernels(queries):
         from inference.kernels.paged_attention import paged_decode_attention
 
         out = torch.empty_like(queries)
-        with torch.cuda.device(queries.device):
+        with dispatch.launching_for(queries):
             paged_decode_attention(queries, layer.keys, layer.values, table, lengths, out)
         return out
     lengths = lengths.clamp(min=1)

@@ -61,6 +61,8 @@ class Machine:
             and not getattr(model, "is_loaded_in_8bit", False)
         )
         self.runs_ahead = self.is_cuda if settings.runs_ahead is None else settings.runs_ahead
+        self.pads_rows = self.is_cuda
+        """Whether steps have one of a few numbers of rows, the last of them perhaps without a sequence."""
         self._buckets = sorted(
             {each for each in settings.buckets if each < settings.most_rows} | {settings.most_rows}
         )
@@ -89,7 +91,7 @@ class Machine:
 
     def step(self, rows: int, plain: bool) -> None:
         """One token for each of the first `rows` rows."""
-        if self.is_cuda:
+        if self.pads_rows:
             rows = next(bucket for bucket in self._buckets if bucket >= rows)
         self._steps((rows, plain))
 

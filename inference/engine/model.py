@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from inference.engine import dispatch
 from inference.engine.attention import Attention
 from inference.engine.pages import PagedLayer
 from inference.engine.weights import Projection, embedding_table, head_matrix, projection
@@ -177,10 +178,10 @@ class Mlp:
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         gate_up = self._gate_up(x)
-        if gate_up.is_cuda and self._is_silu:
+        if dispatch.uses_kernels(gate_up) and self._is_silu:
             from inference.kernels.fused import silu_product
 
-            with torch.cuda.device(gate_up.device):
+            with dispatch.launching_for(gate_up):
                 return self._down(silu_product(gate_up))
         gate, up = gate_up.chunk(2, dim=-1)
         return self._down(self._activation(gate) * up)
@@ -194,10 +195,10 @@ class Norm:
         self._epsilon: float = norm.variance_epsilon
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        if x.is_cuda:
+        if dispatch.uses_kernels(x):
             from inference.kernels.fused import rms_norm
 
-            with torch.cuda.device(x.device):
+            with dispatch.launching_for(x):
                 return rms_norm(x.reshape(-1, x.shape[-1]), self.weight, self._epsilon)[1].view(x.shape)
         return functional.rms_norm(x, self.weight.shape, self.weight, self._epsilon)
 
@@ -205,10 +206,10 @@ class Norm:
         self, x: torch.Tensor, added: torch.Tensor, gate: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """x + gate * added, and the norm of that; `gate` is 1 if not given."""
-        if x.is_cuda:
+        if dispatch.uses_kernels(x):
             from inference.kernels.fused import rms_norm
 
-            with torch.cuda.device(x.device):
+            with dispatch.launching_for(x):
                 return rms_norm(x, self.weight, self._epsilon, added=added, gate=gate)
         total = x + (added if gate is None else gate * added)
         return total, self(total)

@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from inference.engine import dispatch
+
 if TYPE_CHECKING:
     from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
@@ -53,7 +55,7 @@ class Packed4bit:
     def __init__(self, layers: Sequence[Any]) -> None:
         self._layers = Separate(layers)
         self._kernel: Callable[[torch.Tensor], torch.Tensor] | None = None
-        if layers[0].weight.is_cuda and all(
+        if dispatch.uses_kernels(layers[0].weight) and all(
             layer.weight.quant_state.quant_type == "nf4" and layer.weight.quant_state.blocksize == 64
             for layer in layers
         ):
@@ -79,7 +81,7 @@ def _nf4_kernel(layers: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor]
 
     def multiply(x: torch.Tensor) -> torch.Tensor:
         out = x.new_empty(len(x), len(weight.packed))
-        with torch.cuda.device(x.device):
+        with dispatch.launching_for(x):
             nf4_linear(x.contiguous(), weight, out)
         return out
 

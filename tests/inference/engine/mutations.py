@@ -61,8 +61,8 @@ MUTATIONS = [
     Mutation(
         "the layer's gate is not applied",
         "model.py",
-        "self._attention_gate * attended",
-        "attended",
+        "self._mlp_norm.of_sum(hidden, attended, self._attention_gate)",
+        "self._mlp_norm.of_sum(hidden, attended)",
         "mixed_arrivals and CPU",
     ),
     Mutation(

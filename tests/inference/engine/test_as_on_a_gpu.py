@@ -1,0 +1,53 @@
+"""The way that a GPU goes, in Triton's interpreter: its kernels, and rows without a sequence."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from inference import EngineSettings, Options
+from inference.engine import dispatch
+from tests.inference.checkpoints import small_config, small_model
+from tests.inference.engine.stepping import Stepped
+from tests.inference.oracle import PROMPTS, VARIANTS, Oracle
+
+AHEAD = EngineSettings(
+    context_bytes=2**20, picture_bytes=2**17, most_rows=8, runs_ahead=True, idle_chunk_tokens=30
+)
+
+
+@pytest.mark.parametrize(
+    "kernels",
+    [
+        False,
+        pytest.param(
+            True,
+            marks=pytest.mark.skipif(
+                importlib.util.find_spec("triton") is None or torch.cuda.is_available(),
+                reason="Triton is not installed, or does not interpret",
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("variant", ["9b", "80b"])
+def test_tokens_are_those_of_generate(
+    small_tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch, variant: str, kernels: bool
+) -> None:
+    monkeypatch.setattr(dispatch, "uses_kernels", lambda _: kernels)
+    model = small_model(small_config(**VARIANTS[variant]))
+    oracle = Oracle(model, small_tokenizer)
+    stepped = Stepped(model, small_tokenizer, AHEAD)
+    stepped.engine.machine.pads_rows = True
+    lengths = [4, 3, 5, 6, 4]
+    outcomes = [
+        stepped.ask(prompt, Options(max_new_tokens=length))[1]
+        for prompt, length in zip(PROMPTS, lengths, strict=True)
+    ]
+    beams = stepped.ask(PROMPTS[1], Options(max_new_tokens=4, num_beams=2))[1]
+    stepped.finish()
+    for prompt, length, outcome in zip(PROMPTS, lengths, outcomes, strict=True):
+        assert outcome.token_ids == oracle.answer(prompt, max_new_tokens=length)
+    assert beams.token_ids == oracle.answer(PROMPTS[1], max_new_tokens=4, num_beams=2)
