@@ -27,6 +27,7 @@ from inference.coldstart import ColdStart, measure_cold_start
 from inference.errors import InferenceError
 from inference.lean_import import import_transformers
 from inference.loading import LoadedCheckpoint, adopt_model, load_checkpoint, load_engine
+from inference.settings import EngineSettings
 
 if TYPE_CHECKING:
     from inference.measuring import Load, Speed
@@ -85,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         dest="scenarios",
         action="store_false",
         help="leave out first tokens, the event loop and arrivals at random",
+    )
+    parser.add_argument(
+        "--no-graphs", dest="graphs", action="store_false", help="start each kernel by itself, on a GPU"
     )
     parser.add_argument("--seconds", type=_positive, default=20, help="how long requests arrive at random")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to this file")
@@ -183,7 +187,8 @@ async def _measured(
     speeds: dict[str, list[Speed]] = {"engine": [], "reference": []}
 
     began = perf_counter()
-    async with load_engine(model=loaded.model, tokenizer=loaded.tokenizer) as engine:
+    settings = EngineSettings(graphs=options.graphs)
+    async with load_engine(model=loaded.model, tokenizer=loaded.tokenizer, settings=settings) as engine:
         found["ready"] = perf_counter() - began
         print(f"engine ready in {found['ready']:.1f} s\n{TABLE.format(*HEADINGS)}", flush=True)
         for load in loads:

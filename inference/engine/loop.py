@@ -84,7 +84,7 @@ class ContinuousEngine:
         try:
             self._reader.encode_pictures()
             busy = self._decoding.rows > 0
-            chunk = self._settings.chunk_tokens if busy else self._settings.idle_chunk_tokens
+            chunk = self.machine.chunk_tokens if busy else self._settings.idle_chunk_tokens
             for jobs, logits in self._reader.read_prompts(chunk):
                 self._go_on(jobs, logits)
             self._rank()

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 CPU_CONTEXT_BYTES = 2**29
 CPU_PICTURE_BYTES = 2**26
 MOST_PICTURES = 4096
+CPU_CHUNK, CUDA_CHUNK = 128, 1024
+"""Prompt tokens read between two steps."""
 
 
 class Machine:
@@ -61,6 +63,8 @@ class Machine:
             and not getattr(model, "is_loaded_in_8bit", False)
         )
         self.runs_ahead = self.is_cuda if settings.runs_ahead is None else settings.runs_ahead
+        default_chunk = CUDA_CHUNK if self.is_cuda else CPU_CHUNK
+        self.chunk_tokens = settings.chunk_tokens or default_chunk
         self.pads_rows = self.is_cuda
         """Whether steps have one of a few numbers of rows, the last of them perhaps without a sequence."""
         self._buckets = sorted(

@@ -63,7 +63,8 @@ class Decoder:
     @property
     def devices(self) -> set[torch.device]:
         """All devices that layers lie on."""
-        return {self._embedding.device, self._head.device, *(layer.device for layer in self.layers)}
+        blocks = (*self.layers, *self.cross_layers)
+        return {self._embedding.device, self._head.device, *(block.device for block in blocks)}
 
     def forward(
         self,
@@ -85,11 +86,11 @@ class Decoder:
         rotation = self._rotation[positions]
         cross_layers = iter(pictures)
         for (cross, layer), pages in zip(self._blocks, own, strict=True):
-            if layer.device != hidden.device:
-                hidden, rotation = hidden.to(layer.device), rotation.to(layer.device)
-                attention = attention.on(layer.device)
             if cross is not None:
+                hidden, attention = hidden.to(cross.device), attention.on(cross.device)
                 hidden = cross(hidden, next(cross_layers), attention)
+            hidden, attention = hidden.to(layer.device), attention.on(layer.device)
+            rotation = rotation.to(layer.device)
             hidden = layer(hidden, rotation, pages, attention)
         return self._norm(hidden)
 
