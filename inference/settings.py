@@ -25,8 +25,8 @@ class EngineSettings:
     picture_bytes: int | None = None
     """Memory for pictures as the model sees them. By default a fifteenth of what is left; on a CPU 64 MB."""
     chunk_tokens: int | None = None
-    """Prompt tokens that are read between two steps of the answers that are being generated. By default 1,024,
-    which take an H200 some 30 ms with 9B, and 128 on a CPU."""
+    """Prompt tokens that are read between two steps of the answers that are being generated. By default
+    1,024, which should take an H200 some 30 ms with 9B, and 128 on a CPU."""
     idle_chunk_tokens: int = 2048
     """The same while nobody is being answered."""
     remembered: int = 256

@@ -63,8 +63,9 @@ class Decoder:
     @property
     def devices(self) -> set[torch.device]:
         """All devices that layers lie on."""
-        blocks = (*self.layers, *self.cross_layers)
-        return {self._embedding.device, self._head.device, *(block.device for block in blocks)}
+        layers = {layer.device for layer in self.layers}
+        cross_layers = {layer.device for layer in self.cross_layers}
+        return {self._embedding.device, self._head.device} | layers | cross_layers
 
     def forward(
         self,
