@@ -8,7 +8,16 @@ from enum import StrEnum
 from typing import Protocol
 
 from bot.conversation.channel_settings import ChannelSettings
-from bot.conversation.messages import Message, Person, Photo, PhotoOffer, Place, Remembered, SkippedPhoto
+from bot.conversation.messages import (
+    Message,
+    Person,
+    Photo,
+    PhotoOffer,
+    Place,
+    Remembered,
+    Scope,
+    SkippedPhoto,
+)
 
 
 class RequestState(StrEnum):
@@ -138,8 +147,8 @@ class Store(Protocol):
         """The place's own settings, then its channel's, then its server's."""
         ...
 
-    async def change_settings(self, scope_id: int, settings: ChannelSettings) -> None:
-        """Replaces what a thread, channel or server (by its id) has set itself."""
+    async def change_settings(self, scope: Scope, settings: ChannelSettings) -> None:
+        """Replaces what a thread, channel or server has set itself."""
         ...
 
     async def adopt_thread(self, thread: Place, request_id: int) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import exists, literal, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.conversation.channel_settings import ChannelSettings
-from bot.conversation.messages import Message, Origin, Place, Remembered
+from bot.conversation.messages import Message, Origin, Place, Remembered, Scope
 from bot.conversation.ports import Outcome, Request, RequestState, Store, StoredPhoto
 from bot.store import forgetting
 from bot.store.database import Database, opened
@@ -190,19 +190,23 @@ class SqlStore(Store):
     # Places
 
     async def settings(self, place: Place) -> list[ChannelSettings]:
-        scopes = [one for one in (place.id, place.parent_id, place.server_id) if one is not None]
+        ids = [scope.id for scope in place.scopes]
         async with self._database.reading() as connection:
             rows = await connection.execute(
-                select(SettingsRow.scope_id, SettingsRow.settings).where(SettingsRow.scope_id.in_(scopes))
+                select(SettingsRow.__table__).where(SettingsRow.scope_id.in_(ids))
             )
-            stored = {row.scope_id: SETTINGS.validate_python(row.settings) for row in rows}
-        return [stored.get(scope, ChannelSettings()) for scope in scopes]
+            stored = {
+                Scope(row.scope_id, row.is_server): SETTINGS.validate_python(row.settings) for row in rows
+            }
+        return [stored.get(scope, ChannelSettings()) for scope in place.scopes]
 
-    async def change_settings(self, scope_id: int, settings: ChannelSettings) -> None:
+    async def change_settings(self, scope: Scope, settings: ChannelSettings) -> None:
         values = {"settings": SETTINGS.dump_python(settings, mode="json", exclude_none=True)}
         async with self._database.writing() as connection:
             await connection.execute(
-                insert(SettingsRow).values(scope_id=scope_id, **values).on_conflict_do_update(set_=values)
+                insert(SettingsRow)
+                .values(scope_id=scope.id, is_server=scope.is_server, **values)
+                .on_conflict_do_update(set_=values)
             )
 
     async def adopt_thread(self, thread: Place, request_id: int) -> None:

@@ -60,6 +60,7 @@ class SettingsRow(Base):
     __tablename__ = "settings"
 
     scope_id: Mapped[Snowflake]
+    is_server: Mapped[bool] = mapped_column(primary_key=True)
     settings: Mapped[dict[str, Any]]
 
 
@@ -158,5 +159,6 @@ class ExampleRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     scope_id: Mapped[int] = mapped_column(index=True)
+    is_server: Mapped[bool]
     sha256: Mapped[Sha256]
     answer: Mapped[str]

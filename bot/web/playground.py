@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from aiohttp import web
 
 from bot.conversation.channel_settings import ChannelSettings, Mode
-from bot.conversation.messages import Message, Origin, Place, SkippedPhoto
+from bot.conversation.messages import Message, Origin, Place, Scope, SkippedPhoto
 from bot.conversation.ports import Refusal, Request, Store
 from bot.conversation.service import ReplyService
 from bot.web.boards import Board, Boards, Event, Question
@@ -183,7 +183,7 @@ class Playground:
         except (ValueError, RecursionError) as error:  # deeply nested labels
             raise Refused(400, "There is no such task, or its labels are no list of texts.") from error
         if changed != own:
-            await self.store.change_settings(place.id, changed)
+            await self.store.change_settings(Scope(place.id), changed)
 
 
 def _session(request: web.Request) -> Session:
@@ -197,6 +197,8 @@ def _labels(written: str) -> tuple[str, ...]:
     labels: Any = json.loads(written)
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise ValueError(written)
+    for label in labels:
+        label.encode()  # raises UnicodeEncodeError at half a character, which JSON can hold and text cannot
     return tuple(label.strip() for label in labels if label.strip())
 
 

@@ -14,7 +14,7 @@ import pytest
 from bot.conversation import notes
 from bot.conversation.channel_settings import ChannelSettings, History, Mode, Threads, Trigger
 from bot.conversation.limits import Limits
-from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind
+from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind, Scope
 from bot.conversation.ports import Refusal, Request, RequestState
 from bot.conversation.service import ReplyService
 from bot.store.repository import SqlStore
@@ -65,7 +65,7 @@ class Scene:
         await self.service.stop(request.id)  # waits where it is being recorded
 
     async def set(self, place: Place, **settings: Any) -> None:
-        await self.store.change_settings(place.id, ChannelSettings(**settings))
+        await self.store.change_settings(Scope(place.id), ChannelSettings(**settings))
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 from sqlalchemy.dialects import sqlite as dialect
 
+from bot.conversation.channel_settings import ChannelSettings, Mode
 from bot.conversation.messages import Photo
 from bot.conversation.ports import RequestState
 from bot.store import migrate
@@ -55,6 +56,7 @@ async def test_a_database_of_the_first_revision(tmp_path: Path) -> None:
         assert await store.photo_data("ab" * 32) == b"red"
         assert (answer.id, answer.token_ids) == (11, (5, 6))
         assert [request.state for request, _ in await store.owed_requests()] == [RequestState.WAITING]
+        assert await store.settings(CHANNEL) == [ChannelSettings(), ChannelSettings(mode=Mode.VQA)]
 
 
 def test_an_upgrade_that_fails_leaves_the_database_as_it_was(

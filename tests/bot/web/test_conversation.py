@@ -172,6 +172,7 @@ async def test_refusals_are_sentences(tmp_path: Path) -> None:
             (await anna.ask("x" * 8001), 413, "at most 8,000 characters"),
             (await anna.ask("x", mode="dance"), 400, "no such task"),
             (await anna.ask("x", labels='{"a": 1}'), 400, "no such task"),
+            (await anna.ask("x", labels='["half a \\ud83d"]'), 400, "no such task"),
             (await anna.request("POST", "/messages", data={"text": "x"}), 415, "multipart"),
             (await anna.request("POST", "/requests/1/stop"), 404, "no such question"),
             (await anna.request("POST", f"/requests/{2**63 + 5}/stop"), 404, "no such question"),
