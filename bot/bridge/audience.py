@@ -27,8 +27,6 @@ class DiscordAudience:
     pacer: Pacer
     ping_author: bool = True
     now: Callable[[], datetime] = discord.utils.utcnow
-    notes: dict[int, str] = field(default_factory=dict)
-    """By question: a sentence that its answer shall say too."""
     told_about_history: set[int] = field(default_factory=set)
     """Places where the missing permission to read the history was mentioned."""
     nonce_salt: str = "-"
@@ -46,7 +44,7 @@ class DiscordAudience:
             nonce_salt=self.nonce_salt,
             now=self.now,
         )
-        notes = [note] if (note := self.notes.pop(request.question_id, None)) else []
+        notes = []
         if (names := missing_to_reply(channel)) and request.place.id not in self.told_about_history:
             self.told_about_history.add(request.place.id)
             notes.append(f"To reply to your message and see the earlier ones I need {listed(names)} here.")

@@ -31,7 +31,7 @@ class DiscordReplyView:
     """A `ReplyView`: typing, or the place in line, until there is text; then a reply that grows by edits."""
 
     def __init__(self, messages: AnswerMessages, pacer: Pacer, notes: Sequence[str] = ()) -> None:
-        """`notes` are this chat's own sentences for the asker."""
+        """`notes` are sentences of its own for the asker."""
         self._messages = messages
         self._channel = messages.channel
         self._pacer = pacer
@@ -51,12 +51,12 @@ class DiscordReplyView:
             await self._end_silence()
             await self._show_if_due(text)
 
-    async def finish(self, outcome: Outcome, notes: Sequence[str]) -> None:
+    async def finish(self, outcome: Outcome) -> None:
         await self._end_silence()
         if outcome.state is RequestState.FORGOTTEN:
             await self._messages.delete()
             return
-        thread_name, notes = outcome.thread_name, [*notes, *self._notes]
+        thread_name, notes = outcome.thread_name, [*outcome.notes, *self._notes]
         if thread_name is not None and (names := missing_for_threads(self._channel)):
             notes.append(f"Ask on by replying: for a thread I need {listed(names)} here.")
             thread_name = None

@@ -50,8 +50,7 @@ class Conversation(commands.Cog):
                 self._told_unseen.add(message.place.id)
                 await self._say(discord_message, UNSEEN_IN_THREAD)
             return
-        if self._replies_to_unseen(message):
-            self.client.audience.notes[message.id] = UNSEEN_REPLY
+        notes = [UNSEEN_REPLY] if self._replies_to_unseen(message) else []
         if self.client.intents.message_content:
             await backfill(
                 discord_message,
@@ -60,10 +59,7 @@ class Conversation(commands.Cog):
                 fetcher=self.client.fetcher,
                 store=self.client.store,
             )
-        try:
-            result = await self.client.service.receive(message, self.client.audience)
-        finally:
-            self.client.audience.notes.pop(message.id, None)
+        result = await self.client.service.receive(message, self.client.audience, notes=notes)
         if isinstance(result, Refusal):
             await self.refuse(discord_message, result)
 

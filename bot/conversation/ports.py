@@ -43,6 +43,10 @@ class Request:
     state: RequestState
     answer_ids: tuple[int, ...] = ()
     """The bot's messages that hold the answer, first to last; one from the moment it is posted."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the asker, whatever the answer: such as which picture cannot be used, and why."""
+    failure: str | None = None
+    """Why there is nothing to ask the model; the notes say it to the asker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,11 @@ class Outcome:
     """From the start of the work to the end of the answer."""
     error: str | None = None
     """Of a FAILED one: what went wrong, for the log and the record; what people read is in the notes."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the asker below the text: the request's, that it was stopped, what went wrong.
+
+    Without text there is at least one, unless the outcome is FORGOTTEN.
+    """
     thread_name: str | None = None
     """A thread of this name (100 characters at most) shall be opened from the question, and adopted."""
 
@@ -87,10 +96,31 @@ class Store(Protocol):
         """
         ...
 
-    async def open_request(self, message: Message, photos: Sequence[StoredPhoto]) -> Request | None:
+    async def open_request(
+        self,
+        message: Message,
+        photos: Sequence[StoredPhoto],
+        *,
+        notes: Sequence[str] = (),
+        failure: str | None = None,
+    ) -> Request | None:
         """Records a question and opens the request for its answer: neither is ever there without the other.
 
-        None if it has one already, whatever its state.
+        None if it has one already, whatever its state. `notes` and `failure` are the request's.
+        """
+        ...
+
+    async def amend_request(
+        self,
+        message: Message,
+        photos: Sequence[StoredPhoto],
+        *,
+        notes: Sequence[str] = (),
+        failure: str | None = None,
+    ) -> Request | None:
+        """Records a question as it is after an edit, and its answer is owed again: both or neither.
+
+        None if it has no request, or was forgotten.
         """
         ...
 
@@ -125,7 +155,7 @@ class Store(Protocol):
         ...
 
     async def reopen_request(self, request_id: int) -> Request:
-        """For Regenerate and edits: the request is owed again, its answer is not in the history any more."""
+        """For Regenerate: the request is owed again, its answer is not in the history any more."""
         ...
 
     async def history(self, place: Place, before: int, limit: int) -> list[Remembered]:
@@ -213,12 +243,10 @@ class ReplyView(Protocol):
         """All of the answer so far; only the latest counts, so a view may skip some."""
         ...
 
-    async def finish(self, outcome: Outcome, notes: Sequence[str]) -> None:
-        """The final text, which may be empty, and below it `notes`.
+    async def finish(self, outcome: Outcome) -> None:
+        """The final text, which may be empty, and below it the notes.
 
-        Notes are sentences for the asker: which picture was skipped, that it was stopped, what went wrong.
-        Without text there is at least one, unless the outcome is FORGOTTEN: the question is gone, and what
-        was shown of the answer shall go too.
+        If the outcome is FORGOTTEN, the question is gone, and what was shown of the answer shall go too.
         """
         ...
 

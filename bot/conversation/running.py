@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from bot.conversation import notes
 from bot.conversation.answering import Answer, Answerer
@@ -50,9 +50,6 @@ class Order:
     """It was not answered before: its answer may open a thread."""
     varied: bool = False
     """The answer should be another one than the last."""
-    notes: Sequence[str] = field(default=())
-    failure: str | None = None
-    """Why there is nothing to ask the model; the notes say it to the asker."""
 
 
 class Runs:
@@ -93,7 +90,7 @@ class Runs:
         if self._closed:
             return request
         showing = Showing(audience.view(request))
-        run = _Run(request, showing, order, self._clock(), list(order.notes))
+        run = _Run(request, showing, order, self._clock(), list(request.notes))
         self._runs[request.id] = self._silent[request.id] = run
         line = self._lines.setdefault(request.place.id, deque()) if order.own else None
         if line is not None:
@@ -172,7 +169,7 @@ class Runs:
                 await run.showing.suspend()
                 return
             # Shown first: if the program ends in between, it is shown again in the same place.
-            await run.showing.finish(outcome, run.notes)
+            await run.showing.finish(outcome)
             await self._store.finish_request(run.request.id, outcome)
             await run.showing.recorded()
         except asyncio.CancelledError:
@@ -180,7 +177,7 @@ class Runs:
             raise
 
     async def _outcome(self, run: _Run) -> Outcome | None:
-        """How the request ends, None if it is left owed; what the text does not say is added to the notes."""
+        """How the request ends, None if it is left owed."""
         run.started_at = self._clock()
         try:
             run.working = True
@@ -212,8 +209,8 @@ class Runs:
 
     async def _asked(self, run: _Run) -> Outcome:
         request, order = run.request, run.order
-        if order.failure is not None:
-            return self._ended(run, RequestState.FAILED, error=order.failure)
+        if request.failure is not None:
+            return self._ended(run, RequestState.FAILED, error=request.failure)
         question = await self._store.message(request.question_id)
         if question is None:
             return Outcome(RequestState.FORGOTTEN, "")
@@ -263,5 +260,6 @@ class Runs:
             first_token_seconds=(now if run.first_text_at is None else run.first_text_at) - run.started_at,
             total_seconds=now - run.started_at,
             error=error,
+            notes=tuple(run.notes),
             thread_name=thread_name,
         )

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from bot.conversation import notes
 from bot.conversation.addressing import Verdict, address, is_conversation
 from bot.conversation.answering import Answerer
 from bot.conversation.channel_settings import ChannelSettings, History, resolve
 from bot.conversation.intake import Fetched, Intake, Reception
 from bot.conversation.limits import LimitKeeper, Limits
 from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind, Remembered
+from bot.conversation.notes import NOTHING_SAID, about_pictures
 from bot.conversation.ports import Audience, PhotoFetcher, Refusal, Request, RequestState, Store
 from bot.conversation.running import Order, Runs
 from inference.surface import Engine
@@ -57,8 +56,12 @@ class ReplyService:
         answerer = Answerer(store, engine, base=base)
         self._runs = Runs(store, answerer, self._limits, self._settings, clock)
 
-    async def receive(self, message: Message, audience: Audience) -> Request | Refusal | None:
+    async def receive(
+        self, message: Message, audience: Audience, *, notes: Sequence[str] = ()
+    ) -> Request | Refusal | None:
         """Takes in a message; call it for every one that the chat sees, again if in doubt.
+
+        `notes` are the chat's own sentences for the asker, to be shown with the answer.
 
         Returns once it is recorded and, if it is for the bot, its answer is on its way: the request, or a
         refusal to be told to its author. None: it is not for the bot, or it was received before. Messages of
@@ -67,7 +70,7 @@ class ReplyService:
         if message.origin is not Origin.PERSON or self._intake.has(message.id):
             return None
         async with self._intake.of(message) as reception:
-            return await self._take_in(message, audience, reception)
+            return await self._take_in(message, audience, reception, notes)
 
     async def edited(self, message: Message, audience: Audience) -> Request | Refusal | None:
         """Like `receive` for a message that was edited or got embeds; if it changed, its answer does too."""
@@ -148,7 +151,7 @@ class ReplyService:
             group.create_task(self._runs.close(grace))
 
     async def _take_in(
-        self, message: Message, audience: Audience, reception: Reception
+        self, message: Message, audience: Audience, reception: Reception, notes: Sequence[str] = ()
     ) -> Request | Refusal | None:
         settings = await self._settings(message.place)
         own = await self._is_own(message.place)
@@ -162,7 +165,7 @@ class ReplyService:
         if await self._store.request_of_question(message.id) is not None:
             return None
         if not message.text.strip() and not message.offers and message.reply_to is None:
-            return Refusal(notes.NOTHING_SAID) if verdict.meant else None
+            return Refusal(NOTHING_SAID) if verdict.meant else None
 
         async def accept() -> Request | None:
             fetched = await self._intake.fetch(message.offers)
@@ -174,9 +177,11 @@ class ReplyService:
             replied_to = await self._fetch_replied_to(message)
             if reception.deleted:
                 return None
-            request = await self._store.open_request(message, fetched.photos)
-            fetched += replied_to
-            return request and self._runs.add(request, audience, _order(fetched, own))
+            about = fetched + replied_to
+            request = await self._store.open_request(
+                message, fetched.photos, notes=(*about_pictures(about), *notes), failure=_failure(about)
+            )
+            return request and self._runs.add(request, audience, Order(own))
 
         return await self._limited(message.author, message.place, accept)
 
@@ -196,11 +201,12 @@ class ReplyService:
 
         async def accept() -> Request | None:
             await self._runs.end(request.id, RequestState.WAITING)
-            await self._record(message, fetched, reception, addressed=True)
             if reception.deleted:
                 return None
-            reopened = await self._store.reopen_request(request.id)
-            return self._runs.add(reopened, audience, replace(_order(fetched, own), first=False))
+            amended = await self._store.amend_request(
+                message, fetched.photos, notes=about_pictures(fetched), failure=_failure(fetched)
+            )
+            return amended and self._runs.add(amended, audience, Order(own, first=False))
 
         return await self._limited(message.author, message.place, accept)
 
@@ -244,8 +250,7 @@ class ReplyService:
         return is_conversation(place, own_thread)
 
 
-def _order(fetched: Fetched, own: bool) -> Order:
+def _failure(fetched: Fetched) -> str | None:
     """A question with no usable picture among its pictures is not asked: another one would be described."""
-    said = tuple(notes.about_pictures(fetched))
     failed = fetched.skipped and not fetched.photos
-    return Order(own, notes=said, failure=" ".join(said) if failed else None)
+    return " ".join(about_pictures(fetched)) if failed else None

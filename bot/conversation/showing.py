@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from bot.conversation.ports import Outcome, ReplyView
@@ -39,12 +39,12 @@ class Showing:
         """All of the answer so far."""
         self._show(partial(self._view.update, text))
 
-    async def finish(self, outcome: Outcome, notes: Sequence[str]) -> None:
+    async def finish(self, outcome: Outcome) -> None:
         """Returns when the final text is shown, or could not be: an exception of the view is logged."""
         self._next = None
         if self._calls is not None:
             await asyncio.wait({self._calls})
-        await self._end(partial(self._view.finish, outcome, notes))
+        await self._end(partial(self._view.finish, outcome))
 
     async def recorded(self) -> None:
         """What was finished is in the history; an exception of the view is logged."""

@@ -36,7 +36,7 @@ FIGURES = (
 )
 """What an `Outcome` and a row of `requests` have under the same name, in the same form."""
 
-NO_OUTCOME: dict[str, Any] = dict.fromkeys((*FIGURES, "token_ids"))
+NO_OUTCOME: dict[str, Any] = dict.fromkeys((*FIGURES, "token_ids", "notes"))
 
 
 async def forget_message(connection: AsyncConnection, message_id: int) -> None:
@@ -50,7 +50,7 @@ async def forget_message(connection: AsyncConnection, message_id: int) -> None:
     await connection.execute(
         update(RequestRow)
         .where((RequestRow.id == message_id) | (RequestRow.id.in_(answered) & RequestRow.state.not_in(OWED)))
-        .values(state=RequestState.FORGOTTEN, **NO_OUTCOME)
+        .values(state=RequestState.FORGOTTEN, question_notes=None, failure=None, **NO_OUTCOME)
     )
     await forget_answer_message(connection, message_id)
     await connection.execute(delete(MessageRow).where(MessageRow.id == message_id))

@@ -79,6 +79,8 @@ REQUEST: AnySelect = (
     select(
         RequestRow.id,
         RequestRow.state,
+        RequestRow.question_notes,
+        RequestRow.failure,
         *PLACE,
         PersonRow.id.label("asker_id"),
         PersonRow.name,
@@ -144,6 +146,8 @@ async def requests(connection: AsyncConnection, where: ColumnElement[bool]) -> l
             asker=Person(row.asker_id, row.name),
             state=RequestState(row.state),
             answer_ids=tuple(answers[row.id]),
+            notes=tuple(row.question_notes or ()),
+            failure=row.failure,
         )
         for row in rows
     ]
@@ -160,6 +164,7 @@ async def outcome_of(connection: AsyncConnection, request_id: int) -> Outcome | 
     return Outcome(
         RequestState(row.state),
         token_ids=tuple(row.token_ids),
+        notes=tuple(row.notes or ()),
         **{name: getattr(row, name) for name in FIGURES},
     )
 

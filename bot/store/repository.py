@@ -94,7 +94,14 @@ class SqlStore(Store):
 
     # Requests
 
-    async def open_request(self, message: Message, photos: Sequence[StoredPhoto]) -> Request | None:
+    async def open_request(
+        self,
+        message: Message,
+        photos: Sequence[StoredPhoto],
+        *,
+        notes: Sequence[str] = (),
+        failure: str | None = None,
+    ) -> Request | None:
         async with self._database.writing() as connection:
             await write_place(connection, message.place, seen=message.id)
             await write_person(connection, message.author)
@@ -105,13 +112,43 @@ class SqlStore(Store):
                     place_id=message.place.id,
                     asker_id=message.author.id,
                     state=RequestState.WAITING,
+                    question_notes=list(notes),
+                    failure=failure,
                 )
                 .on_conflict_do_nothing()
             )
             if opened.rowcount == 0:
                 return None  # what was forgotten is not remembered again
             await write_message(connection, message, photos, addressed=True)
-        return Request(message.id, message.id, message.place, message.author, RequestState.WAITING)
+        return Request(
+            message.id,
+            message.id,
+            message.place,
+            message.author,
+            RequestState.WAITING,
+            notes=tuple(notes),
+            failure=failure,
+        )
+
+    async def amend_request(
+        self,
+        message: Message,
+        photos: Sequence[StoredPhoto],
+        *,
+        notes: Sequence[str] = (),
+        failure: str | None = None,
+    ) -> Request | None:
+        async with self._database.writing() as connection:
+            amended = await connection.execute(
+                update(RequestRow)
+                .where(RequestRow.id == message.id, RequestRow.state != RequestState.FORGOTTEN)
+                .values(state=RequestState.WAITING, question_notes=list(notes), failure=failure, **NO_OUTCOME)
+            )
+            if amended.rowcount == 0:
+                return None
+            await write_person(connection, message.author)
+            await write_message(connection, message, photos, addressed=True)
+            return next(iter(await requests(connection, RequestRow.id == message.id)))
 
     async def start_request(self, request_id: int) -> None:
         async with self._database.writing() as connection:
@@ -141,7 +178,12 @@ class SqlStore(Store):
             await connection.execute(
                 update(RequestRow)
                 .where(RequestRow.id == request_id, RequestRow.state != RequestState.FORGOTTEN)
-                .values(state=outcome.state, token_ids=list(outcome.token_ids), **figures)
+                .values(
+                    state=outcome.state,
+                    token_ids=list(outcome.token_ids),
+                    notes=list(outcome.notes),
+                    **figures,
+                )
             )
 
     async def owed_requests(self) -> list[tuple[Request, Message]]:

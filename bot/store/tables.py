@@ -29,6 +29,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 (SQLAlchemy's own way to declare it)
         dict[str, Any]: JSON,
         list[int]: JSON(none_as_null=True),
+        list[str]: JSON(none_as_null=True),
     }
 
 
@@ -130,6 +131,10 @@ class RequestRow(Base):
     first_token_seconds: Mapped[float | None]
     total_seconds: Mapped[float | None]
     error: Mapped[str | None]
+    notes: Mapped[list[str] | None]
+    """The outcome's."""
+    question_notes: Mapped[list[str] | None]
+    failure: Mapped[str | None]
 
 
 class RequestAnswerRow(Base):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,8 +64,10 @@ class Answer:
     @classmethod
     def recorded(cls, request: Request, outcome: Outcome | None) -> Answer:
         """As the store has it."""
-        text = outcome.text if outcome is not None else ""
-        return cls(request.id, request.question_id, request.state, text, outcome=outcome)
+        answer = cls(request.id, request.question_id, request.state, outcome=outcome)
+        if outcome is not None:
+            answer.text, answer.notes = outcome.text, outcome.notes
+        return answer
 
 
 def _speed(outcome: Outcome | None) -> dict[str, float | None] | None:
@@ -208,7 +210,7 @@ class BoardView:
         self._answer.text = text
         self._show()
 
-    async def finish(self, outcome: Outcome, notes: Sequence[str]) -> None:
+    async def finish(self, outcome: Outcome) -> None:
         if outcome.state is RequestState.FORGOTTEN:
             self._board.forget(self._request.question_id)
             return
@@ -217,7 +219,7 @@ class BoardView:
         self._answer.state = outcome.state
         self._answer.place_in_line = 0
         self._answer.text = outcome.text
-        self._answer.notes = tuple(notes)
+        self._answer.notes = outcome.notes
         self._answer.outcome = outcome
         self._show()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -149,9 +149,9 @@ class View:
         await self._call("update", text)
         await self._post()
 
-    async def finish(self, outcome: Outcome, notes: Sequence[str]) -> None:
+    async def finish(self, outcome: Outcome) -> None:
         try:
-            await self._call("finish", (outcome, list(notes)))
+            await self._call("finish", outcome)
             await self._post()
         finally:
             self.finished.set()
@@ -166,15 +166,14 @@ class View:
 
     @property
     def outcome(self) -> Outcome:
-        name, (outcome, _) = self.calls[-1]
+        name, outcome = self.calls[-1]
         assert name == "finish"
+        assert isinstance(outcome, Outcome)
         return outcome
 
     @property
     def notes(self) -> list[str]:
-        name, (_, notes) = self.calls[-1]
-        assert name == "finish"
-        return notes
+        return list(self.outcome.notes)
 
     def named(self, name: str) -> list[Any]:
         return [value for called, value in self.calls if called == name]

@@ -343,6 +343,36 @@ async def test_a_question_about_an_unusable_picture_is_not_answered_about_anothe
         assert len(view.notes) == 1
         assert len(s.engine.asked) == 1
 
+        again = await s.service.regenerate(view.request.id, s.chat)
+        assert isinstance(again, Request)
+        second = await s.answered(again)
+        assert second is not view
+        assert (second.outcome.state, second.notes) == (RequestState.FAILED, view.notes)
+        assert len(s.engine.asked) == 1
+
+
+@on_loop
+async def test_what_was_skipped_is_said_after_a_restart_too(folder: Path, clock: Clock) -> None:
+    never = asyncio.Event()
+    async with scene(folder, clock, ["A", never], ["B", never], ["C", never]) as s:
+        some = await s.receive(clock.message("what are these?", "red", "broken"))
+        none = await s.receive(clock.message("and this?", "broken"))
+        told = clock.message("well?")
+        result = await s.service.receive(told, s.chat, notes=["I cannot see that."])
+        assert isinstance(result, Request)
+        await s.service.close(0)
+
+    async with scene(folder, clock, "Red.", "Well.") as s:
+        assert await s.service.resume(s.chat) == 3
+        view = await s.answered(some)
+        assert view.outcome.text == "Red."
+        assert [note.partition(":")[0] for note in view.notes] == ["I could not use broken.png"]
+        view = await s.answered(none)
+        assert view.outcome.state is RequestState.FAILED
+        assert [note.partition(":")[0] for note in view.notes] == ["I could not use broken.png"]
+        assert (await s.answered(result)).notes == ["I cannot see that."]
+        assert len(s.engine.asked) == 2
+
 
 @on_loop
 async def test_a_message_that_says_nothing(folder: Path, clock: Clock) -> None:
