@@ -173,6 +173,10 @@ class Store(Protocol):
 
     async def photo_data(self, sha256: str) -> bytes | None: ...
 
+    async def shows_photo(self, place_id: int, sha256: str) -> bool:
+        """A message in this place shows the picture."""
+        ...
+
     async def settings(self, place: Place) -> list[ChannelSettings]:
         """The place's own settings, then its channel's, then its server's."""
         ...

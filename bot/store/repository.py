@@ -27,6 +27,7 @@ from bot.store.reading import (
 )
 from bot.store.tables import (
     ChannelRow,
+    MessagePhotoRow,
     MessageRow,
     OwnThreadRow,
     PhotoRow,
@@ -85,6 +86,15 @@ class SqlStore(Store):
     async def photo_data(self, sha256: str) -> bytes | None:
         async with self._database.reading() as connection:
             return await connection.scalar(select(PhotoRow.data).where(PhotoRow.sha256 == sha256))
+
+    async def shows_photo(self, place_id: int, sha256: str) -> bool:
+        shown = exists().where(
+            MessagePhotoRow.sha256 == sha256,
+            MessageRow.id == MessagePhotoRow.message_id,
+            MessageRow.place_id == place_id,
+        )
+        async with self._database.reading() as connection:
+            return bool(await connection.scalar(select(shown)))
 
     async def clear_history(self, place_id: int, at: int) -> None:
         async with self._database.writing() as connection:

@@ -146,8 +146,10 @@ class Playground:
         return web.Response(status=204)
 
     async def photo(self, request: web.Request) -> web.Response:
-        _session(request)
-        data = await self.store.photo_data(request.match_info["sha256"])
+        """A picture of this conversation: those of others are nobody's business, even if their hash is known."""
+        session, sha256 = _session(request), request.match_info["sha256"]
+        shown = await self.store.shows_photo(session.place.id, sha256)
+        data = await self.store.photo_data(sha256) if shown else None
         if data is None:
             raise Refused(404, "There is no such picture.")
         return web.Response(

@@ -194,6 +194,9 @@ async def test_nobody_sees_or_stops_what_another_browser_asked(tmp_path: Path) -
     ):
         request = (await (await anna.ask("What is this?", RED)).json())["request"]
         assert (await ben.conversation())["exchanges"] == []
+        photo = (await anna.conversation())["exchanges"][0]["question"]["photos"][0]
+        assert (await anna.request("GET", f"/photos/{photo['sha256']}")).status == 200
+        assert (await ben.request("GET", f"/photos/{photo['sha256']}")).status == 404
         assert (await ben.request("POST", f"/requests/{request}/stop")).status == 404
         assert (await ben.request("POST", f"/requests/{request}/regenerate")).status == 404
 
