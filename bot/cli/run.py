@@ -70,7 +70,6 @@ async def serve_discord(settings: Settings, open_engine: OpenEngine) -> None:
             client = IdeficsClient(
                 service=parts.service,
                 store=parts.store,
-                fetcher=fetcher,
                 address=address,
                 ping_author=settings.discord.ping_author,
                 message_content=message_content,

@@ -87,7 +87,7 @@ class CatchUp(commands.Cog):
                 channel = await self.client.fetch_channel(place.id)
             except discord.NotFound as error:
                 if error.code == Code.UNKNOWN_CHANNEL:
-                    await self.client.store.forget_place(place.id)
+                    await self.client.service.place_deleted(place.id)
                 return None
             except (discord.Forbidden, discord.InvalidData) as error:
                 log.info("Cannot look into channel %s: %s", place.id, error)

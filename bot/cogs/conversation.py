@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import discord
 from discord.ext import commands
 
-from bot.bridge.backfill import backfill
+from bot.bridge.backfill import earlier_messages
 from bot.bridge.buttons import Action
 from bot.bridge.permissions import listed, missing_to_answer
 from bot.conversation.messages import Message, Origin, PlaceKind, Reference
@@ -51,15 +52,12 @@ class Conversation(commands.Cog):
                 await self._say(discord_message, UNSEEN_IN_THREAD)
             return
         notes = [UNSEEN_REPLY] if self._replies_to_unseen(message) else []
+        earlier = None
         if self.client.intents.message_content:
-            await backfill(
-                discord_message,
-                message,
-                converter=self.client.converter,
-                fetcher=self.client.fetcher,
-                store=self.client.store,
-            )
-        result = await self.client.service.receive(message, self.client.audience, notes=notes)
+            earlier = partial(earlier_messages, discord_message, self.client.converter)
+        result = await self.client.service.receive(
+            message, self.client.audience, notes=notes, earlier=earlier
+        )
         if isinstance(result, Refusal):
             await self.refuse(discord_message, result)
 

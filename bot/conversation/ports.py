@@ -96,6 +96,10 @@ class Store(Protocol):
         """
         ...
 
+    async def record_messages(self, said: Sequence[tuple[Message, Sequence[StoredPhoto]]]) -> None:
+        """Messages that were not said to the bot, as `record_message` does: all or none."""
+        ...
+
     async def open_request(
         self,
         message: Message,
@@ -148,6 +152,10 @@ class Store(Protocol):
 
     async def request_of_question(self, message_id: int) -> Request | None:
         """The request for an answer to this message."""
+        ...
+
+    async def was_asked_in(self, place_id: int) -> bool:
+        """Something was asked in this place, whatever became of it."""
         ...
 
     async def outcome(self, request_id: int) -> Outcome | None:

@@ -109,12 +109,14 @@ class Runs:
         if run is None:
             return False
         ends = not run.finishing
-        if ends:
-            run.ended = state
-            if run.working and run.task is not None:
-                run.task.cancel()
-        await asyncio.wait({run.task or self._start(run)})
+        await asyncio.wait({self._ending(run, state)})
         return ends
+
+    async def abandon(self, is_gone: Callable[[Place], bool]) -> None:
+        """Ends the requests in places that are gone and leaves them owed: nothing can be shown there."""
+        runs = [run for run in self._runs.values() if is_gone(run.request.place)]
+        if runs:
+            await asyncio.wait({self._ending(run, RequestState.WAITING) for run in runs})
 
     async def close(self, grace: float) -> None:
         """Starts nothing more; what still runs after `grace` seconds is left owed."""
@@ -134,6 +136,13 @@ class Runs:
         if late:
             log.info("%d answers are left for the next start", len(late))
             await asyncio.wait(late)
+
+    def _ending(self, run: _Run, state: RequestState) -> asyncio.Task[None]:
+        if not run.finishing:
+            run.ended = state
+            if run.working and run.task is not None:
+                run.task.cancel()
+        return run.task or self._start(run)
 
     def _start(self, run: _Run) -> asyncio.Task[None]:
         run.task = asyncio.create_task(self._run(run), name=f"answer {run.request.id}")

@@ -18,6 +18,9 @@ from bot.conversation.ports import Audience, PhotoFetcher, Refusal, Request, Req
 from bot.conversation.running import Order, Runs
 from inference.surface import Engine
 
+Earlier = Callable[[], Awaitable[Sequence[Message]]]
+"""The latest messages before another one of the same place, in any order."""
+
 EDIT_TIME = timedelta(hours=1)
 """After which an edit no longer makes a question of a message: nobody waits for its answer."""
 
@@ -57,11 +60,17 @@ class ReplyService:
         self._runs = Runs(store, answerer, self._limits, self._settings, clock)
 
     async def receive(
-        self, message: Message, audience: Audience, *, notes: Sequence[str] = ()
+        self,
+        message: Message,
+        audience: Audience,
+        *,
+        notes: Sequence[str] = (),
+        earlier: Earlier | None = None,
     ) -> Request | Refusal | None:
         """Takes in a message; call it for every one that the chat sees, again if in doubt.
 
-        `notes` are the chat's own sentences for the asker, to be shown with the answer.
+        `notes` are the chat's own sentences for the asker, to be shown with the answer. `earlier` reads what
+        was said in the place before; it is called for the first question in a place where all counts.
 
         Returns once it is recorded and, if it is for the bot, its answer is on its way: the request, or a
         refusal to be told to its author. None: it is not for the bot, or it was received before. Messages of
@@ -70,7 +79,7 @@ class ReplyService:
         if message.origin is not Origin.PERSON or self._intake.has(message.id):
             return None
         async with self._intake.of(message) as reception:
-            return await self._take_in(message, audience, reception, notes)
+            return await self._take_in(message, audience, reception, notes, earlier)
 
     async def edited(self, message: Message, audience: Audience) -> Request | Refusal | None:
         """Like `receive` for a message that was edited or got embeds; if it changed, its answer does too."""
@@ -98,13 +107,23 @@ class ReplyService:
         An answer goes with its question, and as a whole; one that is under way ends as FORGOTTEN. What a view
         takes away while it shows an answer is not meant: that is `Store.remove_answer_message`.
         """
-        await self._intake.delete(message_id)
+        await self._intake.delete(lambda message: message.id == message_id)
         request = await self._store.request_of_question(message_id)
         if request is None:
             request = await self._store.request_of_answer(message_id)
         if request is not None:
             await self._runs.end(request.id, RequestState.FORGOTTEN)
         await self._store.forget_message(message_id)
+
+    async def place_deleted(self, place_id: int) -> None:
+        """A channel with its threads, or a thread, is gone from the chat, with all that was said there."""
+        await self._end_in(lambda place: place_id in (place.id, place.parent_id))
+        await self._store.forget_place(place_id)
+
+    async def server_left(self, server_id: int) -> None:
+        """The bot is no longer in the server."""
+        await self._end_in(lambda place: place.server_id == server_id)
+        await self._store.forget_server(server_id)
 
     async def regenerate(self, request_id: int, audience: Audience) -> Request | Refusal | None:
         """Answers once more, and differently; None if it is being answered, or the question is gone."""
@@ -150,13 +169,25 @@ class ReplyService:
             group.create_task(self._intake.drain(grace))
             group.create_task(self._runs.close(grace))
 
+    async def _end_in(self, is_gone: Callable[[Place], bool]) -> None:
+        """Nothing is taken in or answered any more in places that are gone."""
+        await self._intake.delete(lambda message: is_gone(message.place))
+        await self._runs.abandon(is_gone)
+
     async def _take_in(
-        self, message: Message, audience: Audience, reception: Reception, notes: Sequence[str] = ()
+        self,
+        message: Message,
+        audience: Audience,
+        reception: Reception,
+        notes: Sequence[str] = (),
+        earlier: Earlier | None = None,
     ) -> Request | Refusal | None:
         settings = await self._settings(message.place)
         own = await self._is_own(message.place)
         verdict = address(message, settings, own)
-        overheard = own or settings.history is History.ALL
+        all_counts = settings.history is History.ALL and not own
+        was_asked = all_counts and await self._store.was_asked_in(message.place.id)
+        overheard = own or was_asked
         if not verdict.answered:
             if overheard:
                 fetched = await self._intake.fetch(message.offers)
@@ -174,6 +205,8 @@ class ReplyService:
                 if overheard:
                     await self._record(message, fetched, reception, addressed=False)
                 return None
+            if all_counts and not was_asked and earlier is not None:
+                await self._remember(await earlier())
             replied_to = await self._fetch_replied_to(message)
             if reception.deleted:
                 return None
@@ -235,6 +268,19 @@ class ReplyService:
         fetched = await self._intake.fetch(replied_to.offers)
         await self._store.record_message(replied_to, fetched.photos, addressed=False)
         return fetched
+
+    async def _remember(self, earlier: Sequence[Message]) -> None:
+        """Records what people said before the bot was first asked."""
+        said = [message for message in earlier if message.origin is Origin.PERSON]
+        with self._intake.along(said) as receptions:
+            fetched = await self._intake.fetch_each(said)
+            await self._store.record_messages(
+                [
+                    (reception.message, each.photos)
+                    for reception, each in zip(receptions, fetched, strict=True)
+                    if not reception.deleted
+                ]
+            )
 
     async def _record(
         self, message: Message, fetched: Fetched, reception: Reception, *, addressed: bool

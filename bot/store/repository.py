@@ -35,7 +35,7 @@ from bot.store.tables import (
     RequestRow,
     SettingsRow,
 )
-from bot.store.writing import later, write_message, write_person, write_place
+from bot.store.writing import later, write_message, write_person, write_place, write_whole
 
 
 class SqlStore(Store):
@@ -65,9 +65,12 @@ class SqlStore(Store):
                 select(exists().where(RequestAnswerRow.message_id == message.id))
             ):
                 return  # a part of an answer, which is kept with its request
-            await write_place(connection, message.place, seen=message.id)
-            await write_person(connection, message.author)
-            await write_message(connection, message, photos, addressed=addressed)
+            await write_whole(connection, message, photos, addressed=addressed)
+
+    async def record_messages(self, said: Sequence[tuple[Message, Sequence[StoredPhoto]]]) -> None:
+        async with self._database.writing() as connection:
+            for message, photos in said:
+                await write_whole(connection, message, photos, addressed=False)
 
     async def history(self, place: Place, before: int, limit: int) -> list[Remembered]:
         async with self._database.reading() as connection:
@@ -218,6 +221,10 @@ class SqlStore(Store):
     async def request_of_question(self, message_id: int) -> Request | None:
         async with self._database.reading() as connection:
             return next(iter(await requests(connection, RequestRow.id == message_id)), None)
+
+    async def was_asked_in(self, place_id: int) -> bool:
+        async with self._database.reading() as connection:
+            return bool(await connection.scalar(select(exists().where(RequestRow.place_id == place_id))))
 
     async def outcome(self, request_id: int) -> Outcome | None:
         async with self._database.reading() as connection:

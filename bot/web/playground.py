@@ -146,7 +146,7 @@ class Playground:
         return web.Response(status=204)
 
     async def photo(self, request: web.Request) -> web.Response:
-        """A picture of this conversation: those of others are nobody's business, even if their hash is known."""
+        """A picture of this conversation: those of others are not given out to who knows their hash."""
         session, sha256 = _session(request), request.match_info["sha256"]
         shown = await self.store.shows_photo(session.place.id, sha256)
         data = await self.store.photo_data(sha256) if shown else None

@@ -113,6 +113,12 @@ class Pictures:
         self.held = asyncio.Event()
         """A fetch has come to its gate."""
 
+    async def until_fetched(self, times: int) -> None:
+        """Returns once this many fetches have begun in all; the last has come to its gate."""
+        while len(self.fetched) < times:
+            self.held.clear()
+            await self.held.wait()
+
     async def fetch(self, offer: PhotoOffer) -> StoredPhoto | SkippedPhoto:
         name = offer.url.rpartition("/")[2]
         self.fetched.append(name)

@@ -163,10 +163,111 @@ async def test_where_only_what_is_said_to_the_bot_counts_nothing_else_is_kept(
         assert await s.store.message(overheard.id) is None
         assert s.pictures.fetched == []
 
+        # All counts only from the first question on.
         await s.set(CHANNEL, history=History.ALL)
         await s.service.receive(overheard, s.chat)
+        assert await s.store.message(overheard.id) is None
+        await s.ask("hello", place=CHANNEL, mentions_bot=True)
+        later = clock.message("just talking", "blue", place=CHANNEL, author=BEN)
+        await s.service.receive(later, s.chat)
         await s.ask("what did Ben say?", place=CHANNEL, mentions_bot=True)
-        assert s.engine.shown(0) == ("User: Ben:[blue]just talking\nAnna: what did Ben say?</u>\nAssistant:")
+        assert s.engine.shown(1).endswith(
+            "User: Ben:[blue]just talking\nAnna: what did Ben say?</u>\nAssistant:"
+        )
+
+
+@on_loop
+async def test_the_first_question_brings_what_was_said_before(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock, limits=Limits(in_flight_per_person=2)) as s:
+        await s.set(CHANNEL, history=History.ALL)
+        said = [clock.message(name, name, place=CHANNEL, author=BEN) for name in ("red", "blue", "green")]
+        bots = clock.message("beep", place=CHANNEL, author=BOT, origin=Origin.BOT)
+        gates = [s.pictures.gates.setdefault(name, asyncio.Event()) for name in ("red", "blue", "green")]
+        reads = 0
+
+        async def earlier() -> list[Message]:
+            nonlocal reads
+            reads += 1
+            return [bots, *reversed(said)]
+
+        async def receive(text: str, person: Person = ANNA) -> Request | Refusal | None:
+            question = clock.message(text, place=CHANNEL, author=person, mentions_bot=True)
+            return await s.service.receive(question, s.chat, earlier=earlier)
+
+        first = asyncio.create_task(receive("what was that?"))
+        await s.pictures.until_fetched(3)  # at the same time: none of them has come yet
+        second = asyncio.create_task(receive("and that?"))
+        deleted = asyncio.create_task(s.service.deleted(said[1].id))
+        # What is read back does not hide that a message comes by itself.
+        late = asyncio.create_task(s.service.receive(replace(said[2], mentions_bot=True), s.chat))
+        await asyncio.sleep(0)
+        assert s.engine.asked == []
+        for gate in gates:
+            gate.set()
+        for task in (first, second, late):
+            request = await task
+            assert isinstance(request, Request)
+            await s.answered(request)
+        await deleted
+        prompts = [s.engine.shown(number) for number in range(3)]
+        assert "User: Ben:[red]red\nBen:[green]green\nAnna: what was that?</u>\nAssistant:" in prompts
+        assert not any("blue" in prompt or "beep" in prompt for prompt in prompts)
+        assert reads == 1
+
+
+@on_loop
+async def test_nothing_is_read_back_for_who_is_refused(folder: Path, clock: Clock) -> None:
+    async def earlier() -> list[Message]:
+        raise AssertionError("nobody needs it")
+
+    async with scene(folder, clock, [asyncio.Event()], limits=Limits(in_flight_per_person=1)) as s:
+        await s.set(CHANNEL, history=History.ALL)
+        await s.receive(clock.message("hello"))
+        question = clock.message("what was that?", place=CHANNEL, mentions_bot=True)
+        assert isinstance(await s.service.receive(question, s.chat, earlier=earlier), Refusal)
+
+
+@pytest.mark.parametrize("gone", ["thread", "channel", "server"])
+@on_loop
+async def test_what_runs_in_a_place_that_is_deleted_ends(folder: Path, clock: Clock, gone: str) -> None:
+    never = asyncio.Event()
+    async with scene(folder, clock, ["Other", never], ["Half", never], ["Not this", never]) as s:
+        elsewhere = await s.receive(clock.message("hello", author=BEN))
+        opening = clock.message("what?", place=CHANNEL, mentions_bot=True, author=Person(3, "Cleo"))
+        request = await s.store.open_request(opening, [])
+        assert request is not None
+        await s.store.adopt_thread(THREAD, request.id)
+        await s.engine.until_asked(1)
+        running = await s.receive(clock.message("tell me", "blue", place=THREAD))
+        waiting = await s.receive(clock.message("and this?", place=THREAD))
+        await s.engine.until_held(2)
+        s.pictures.gates["red"] = asyncio.Event()
+        fetching = asyncio.create_task(
+            s.service.receive(clock.message("and this?", "red", place=THREAD, author=BEN), s.chat)
+        )
+        await s.pictures.held.wait()
+
+        deletion = {
+            "thread": s.service.place_deleted(THREAD.id),
+            "channel": s.service.place_deleted(CHANNEL.id),
+            "server": s.service.server_left(THREAD.server_id or 0),
+        }
+        work = deletion.pop(gone)
+        for other in deletion.values():
+            other.close()
+        deleted = asyncio.create_task(work)
+        await asyncio.sleep(0)
+        s.pictures.gates["red"].set()
+        await deleted
+        assert await fetching is None
+        assert s.engine.cancelled == 1
+        assert len(s.engine.asked) == 2
+        for ended in (running, waiting):
+            assert s.chat.views[ended.id].calls[-1][0] == "suspend"
+            assert await s.store.request_of_question(ended.id) is None
+        assert await s.store.history(THREAD, 2**62, 10) == []
+        assert s.service.in_flight == 1
+        assert elsewhere.id in s.chat.views
 
 
 @on_loop
