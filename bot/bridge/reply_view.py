@@ -23,6 +23,7 @@ TYPING_AFTER_S = 0.25
 """Shorter work shows its answer instead."""
 TYPING_EVERY_S = 8.0
 """Discord shows it for ten seconds."""
+REFUSED = "Discord does not let me show my answer here"
 LINE_AFTER_S = 1.0
 """Who waits for less is not told of the line."""
 
@@ -64,7 +65,15 @@ class DiscordReplyView:
             await self._pacer.wait(self._channel.id)
         else:
             self._pacer.take(self._channel.id)
-        await self._messages.show(final_contents(outcome.text, notes), finished=True)
+        try:
+            await self._messages.show(final_contents(outcome.text, notes), finished=True)
+        except discord.HTTPException as error:
+            if error.status == 429 or error.status >= 500:
+                raise
+            log.warning("Discord refuses the answer to message %s", self._messages.request.id, exc_info=True)
+            # Such as a word that the server's rules do not allow; where nothing may be shown, nothing is.
+            await self._messages.show([f"{REFUSED} ({error.text or error.code})."[:LIMIT]], finished=True)
+            return
         self._thread_name = thread_name
 
     async def recorded(self) -> None:

@@ -240,8 +240,10 @@ class ReplyView(Protocol):
     One call at a time, in this order: any number of `waiting` and `update`, then `finish` and `recorded`, or
     `suspend`, once.
     Calls may be slow; nothing waits for them while generating. An exception is logged, and after one from
-    `waiting` or `update` only the last call still comes. A view of a request that has `answer_ids` goes on
-    in those messages. It tells the store of each message it posts by `Store.add_answer_message`.
+    `waiting` or `update` only the last call still comes. After one from `finish` it is called again, and
+    if it fails for minutes, the request is left owed; so it does not raise where trying again is no use.
+    A view of a request that has `answer_ids` goes on in those messages. It tells the store of each
+    message it posts by `Store.add_answer_message`.
     """
 
     async def waiting(self, place_in_line: int) -> None:

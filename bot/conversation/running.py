@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from bot.conversation import notes
 from bot.conversation.answering import Answer, Answerer
@@ -19,6 +20,9 @@ from bot.conversation.threads import thread_name
 from inference.errors import InferenceError
 
 log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0)
+"""Between the times that the end of an answer is tried to be shown; then it is left owed."""
 
 
 @dataclass(eq=False, slots=True)
@@ -33,6 +37,8 @@ class _Run:
     working: bool = False
     """The model is asked: what `end` interrupts."""
     finishing: bool = False
+    given_up: asyncio.Event = field(default_factory=asyncio.Event)
+    """Its end is not to be shown again if that has failed."""
     ended: RequestState | None = None
     """What it was made to end as; WAITING leaves it owed."""
     started_at: float = 0.0
@@ -122,6 +128,7 @@ class Runs:
         """Starts nothing more; what still runs after `grace` seconds is left owed."""
         self._closed = True
         for run in self._runs.values():
+            run.given_up.set()
             if run.task is None:
                 run.ended = RequestState.WAITING
                 self._start(run)
@@ -142,6 +149,8 @@ class Runs:
             run.ended = state
             if run.working and run.task is not None:
                 run.task.cancel()
+        elif state is not RequestState.STOPPED:
+            run.given_up.set()
         return run.task or self._start(run)
 
     def _start(self, run: _Run) -> asyncio.Task[None]:
@@ -178,12 +187,25 @@ class Runs:
                 await run.showing.suspend()
                 return
             # Shown first: if the program ends in between, it is shown again in the same place.
-            await run.showing.finish(outcome)
+            if not await self._is_shown(run, outcome):
+                log.error("The answer to %d is left for the next start", run.request.id)
+                return
             await self._store.finish_request(run.request.id, outcome)
             await run.showing.recorded()
         except asyncio.CancelledError:
             await run.showing.suspend()
             raise
+
+    async def _is_shown(self, run: _Run, outcome: Outcome) -> bool:
+        """Shows the end of an answer, however often that takes; nobody shall be left with half of one."""
+        for delay in RETRY_AFTER_S:
+            if await run.showing.finish(outcome) or outcome.state is RequestState.FORGOTTEN:
+                return True
+            with suppress(TimeoutError):
+                await asyncio.wait_for(run.given_up.wait(), delay)
+            if run.given_up.is_set():
+                return False
+        return await run.showing.finish(outcome)
 
     async def _outcome(self, run: _Run) -> Outcome | None:
         """How the request ends, None if it is left owed."""

@@ -136,6 +136,8 @@ class View:
     request: Request
     clock: Clock
     fail_at: str = ""
+    failures: int = 1
+    """How many of those calls fail."""
     calls: list[tuple[str, Any]] = field(default_factory=list)
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event | None = None
@@ -160,7 +162,8 @@ class View:
             await self._call("finish", outcome)
             await self._post()
         finally:
-            self.finished.set()
+            if not self.failures or self.fail_at != "finish":
+                self.finished.set()
 
     async def recorded(self) -> None:
         request = await self.store.request_of_question(self.request.question_id)
@@ -192,7 +195,8 @@ class View:
             if self.gate is not None:
                 await self.gate.wait()
             await asyncio.sleep(0)
-            if name == self.fail_at:
+            if name == self.fail_at and self.failures:
+                self.failures -= 1
                 raise RuntimeError(f"{name} broke")
         finally:
             self.busy = False
@@ -212,12 +216,13 @@ class Chat:
         self.clock = clock
         self.views: dict[int, View] = {}
         self.fail_at = ""
+        self.failures = 1
         self.gate: asyncio.Event | None = None
 
     def serves(self, place: Place) -> bool:
         return place.kind is not PlaceKind.WEB
 
     def view(self, request: Request) -> View:
-        view = View(self.store, request, self.clock, self.fail_at, gate=self.gate)
+        view = View(self.store, request, self.clock, self.fail_at, self.failures, gate=self.gate)
         self.views[request.id] = view
         return view

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.conversation import notes
+from bot.conversation import notes, running
 from bot.conversation.channel_settings import ChannelSettings, History, Mode, Threads, Trigger
 from bot.conversation.limits import Limits
 from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind, Scope
@@ -348,8 +348,13 @@ async def test_a_slow_view_delays_nothing_and_gets_only_the_latest(folder: Path,
 @pytest.mark.parametrize("broken", ["waiting", "update", "finish"])
 @on_loop
 async def test_an_answer_that_cannot_be_shown_is_kept(
-    folder: Path, clock: Clock, caplog: pytest.LogCaptureFixture, broken: str
+    folder: Path,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: str,
 ) -> None:
+    monkeypatch.setattr(running, "RETRY_AFTER_S", (0.0,))
     gate = asyncio.Event()
     async with scene(folder, clock, [gate, "One."], ["Two", " words."]) as s:
         s.chat.fail_at = broken
@@ -362,8 +367,47 @@ async def test_an_answer_that_cannot_be_shown_is_kept(
         assert recorded.text == "Two words."
         view = s.chat.views[request.id]
         assert view.calls[-1][0] == "finish"
-        assert len([name for name, _ in view.calls if name == broken]) == 1
+        assert len([name for name, _ in view.calls if name == broken]) == (2 if broken == "finish" else 1)
         assert f"RuntimeError: {broken} broke" in caplog.text
+
+
+@on_loop
+async def test_an_answer_whose_end_cannot_be_shown_is_owed(
+    folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "RETRY_AFTER_S", (0.0, 0.0))
+    async with scene(folder, clock, "Red.", "Blue.") as s:
+        s.chat.fail_at, s.chat.failures = "finish", 3
+        view = await s.ask("which?", "red")
+        assert len(view.named("finish")) == 3
+        assert [request.id for request, _ in await s.store.owed_requests()] == [view.request.id]
+        assert s.service.in_flight == 0
+
+    async with scene(folder, clock, "Red.") as s:
+        assert await s.service.resume(s.chat) == 1
+        again = await s.answered(view.request)
+        assert again.outcome.text == "Red."
+        assert await s.store.owed_requests() == []
+
+
+@on_loop
+async def test_who_deletes_or_ends_does_not_wait_for_what_cannot_be_shown(
+    folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "RETRY_AFTER_S", (3600.0,))
+    async with scene(folder, clock) as s:
+        s.chat.fail_at, s.chat.failures = "finish", 2
+        first = await s.receive(clock.message("which?"))
+        second = await s.receive(clock.message("which?", author=BEN, place=CHANNEL, mentions_bot=True))
+        for request in (first, second):
+            while not s.chat.views[request.id].named("finish"):  # noqa: ASYNC110 (nothing tells it)
+                await asyncio.sleep(0)
+        await s.service.deleted(first.id)
+        forgotten = await s.store.request_of_question(first.id)
+        assert forgotten is not None
+        assert forgotten.state is RequestState.FORGOTTEN
+        await s.service.close(3600)
+        assert [request.id for request, _ in await s.store.owed_requests()] == [second.id]
 
 
 @on_loop
