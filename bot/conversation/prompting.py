@@ -8,10 +8,11 @@ from collections.abc import Iterable
 
 from PIL import Image
 
-from bot.conversation.budget import Budget, Recent
+from bot.conversation.budget import Budget
 from bot.conversation.channel_settings import ChannelSettings, History, Mode
 from bot.conversation.messages import Photo, Place, Remembered
 from bot.conversation.ports import Store
+from bot.conversation.recent import Recent
 from bot.conversation.turns import OPENING_QUESTION, Content, exchanges
 from bot.conversation.window import replied_message, window
 from inference import tasks
