@@ -5,8 +5,6 @@ What a command does is imported when it runs, so that `--help` needs no torch.
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -17,6 +15,7 @@ import typer
 
 from bot.cli.failures import configure_logging, exit_status
 from bot.cli.options import Mode, ModelChoice, Quantization, RankBy, Sampling, TaskChoice
+from bot.cli.streams import check_stdout, prepare_streams
 
 app = typer.Typer(
     add_completion=False,
@@ -114,6 +113,7 @@ def ask(
     In every mode but chat each picture is asked about by itself: one answer per picture, in order.
     """
     configure_logging(verbose=verbose)
+    check_stdout()
     from bot.cli.ask import ask
 
     ask(
@@ -141,6 +141,7 @@ def chat(
 ) -> None:
     """Talks about pictures in the terminal; type /help there."""
     configure_logging(verbose=verbose)
+    check_stdout()
     from bot.cli.chat import chat
 
     chat(
@@ -174,11 +175,11 @@ def demo(
 
 
 @app.command()
-def run(config: ConfigOption = None) -> None:
+def run(config: ConfigOption = None, verbose: VerboseOption = False) -> None:
     """Answers in Discord until Ctrl-C or SIGTERM."""
     from bot.cli.run import run
 
-    run(config)
+    run(config, verbose=verbose)
 
 
 @app.command()
@@ -218,12 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done; 1: a failure of ours; 2: something to correct in what was typed; 130: stopped by Ctrl-C;
     141: the reader of our output went away.
     """
-    if sys.stdin is None:  # closed by whoever started this process
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
-    for stream in (sys.stdin, sys.stdout):
-        if isinstance(stream, io.TextIOWrapper):
-            # One character that cannot be read or shown is no reason to end.
-            stream.reconfigure(errors="replace")
+    prepare_streams()
     command = typer.main.get_command(app)
     given = list(sys.argv[1:] if arguments is None else arguments)
     return exit_status(lambda: command.main(given, prog_name="idefics-bot", standalone_mode=False))
