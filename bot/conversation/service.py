@@ -57,7 +57,7 @@ class ReplyService:
         self._intake = Intake(fetcher)
         self._limits = LimitKeeper(limits, clock)
         answerer = Answerer(store, engine, base=base)
-        self._runs = Runs(store, answerer, self._limits, self._settings, clock)
+        self._runs = Runs(store, answerer, self._limits, self.settings, clock)
 
     async def receive(
         self,
@@ -146,6 +146,10 @@ class ReplyService:
         """How many requests wait or are being answered."""
         return len(self._runs)
 
+    async def settings(self, place: Place) -> ChannelSettings:
+        """What counts in a place, resolved."""
+        return resolve((*await self._store.settings(place), self._defaults))
+
     async def stop(self, request_id: int) -> bool:
         """Ends a request, waiting or running, and keeps what there is of its answer; False if it is over."""
         return await self._runs.end(request_id, RequestState.STOPPED)
@@ -182,7 +186,7 @@ class ReplyService:
         notes: Sequence[str] = (),
         earlier: Earlier | None = None,
     ) -> Request | Refusal | None:
-        settings = await self._settings(message.place)
+        settings = await self.settings(message.place)
         own = await self._is_own(message.place)
         verdict = address(message, settings, own)
         all_counts = settings.history is History.ALL and not own
@@ -287,9 +291,6 @@ class ReplyService:
     ) -> None:
         if not reception.deleted:
             await self._store.record_message(message, fetched.photos, addressed=addressed)
-
-    async def _settings(self, place: Place) -> ChannelSettings:
-        return resolve((*await self._store.settings(place), self._defaults))
 
     async def _is_own(self, place: Place) -> bool:
         own_thread = place.kind is PlaceKind.THREAD and await self._store.is_own_thread(place.id)

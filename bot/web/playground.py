@@ -91,7 +91,7 @@ class Playground:
     async def _changes(self, board: Board, place: Place) -> AsyncIterator[Event]:
         # Subscribed first: what changes meanwhile comes once more rather than never.
         with board.subscribed() as subscription:
-            whole = await transcript(self.store, board, place)
+            whole = await transcript(self.store, board, place, await self.service.settings(place))
             yield "conversation", {"model": self.model, **whole}
             while not subscription.closed:
                 events = await subscription.changes(within=HEARTBEAT_S)

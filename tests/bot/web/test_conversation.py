@@ -7,6 +7,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from bot.store.repository import SqlStore
 from tests.bot.conversation.chats import drawing, on_loop
 from tests.bot.web.playgrounds import is_over, playground, visitor
@@ -74,6 +76,18 @@ async def test_the_conversation_outlives_the_program(tmp_path: Path) -> None:
             assert conversation["settings"]["mode"] == "vqa"
             await anna.finished("Which colour?", mode="chat")
             assert engine.pictures(1) == 1
+
+
+@on_loop
+async def test_the_operators_defaults_hold_until_something_is_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDEFICS_BOT_REPLIES__MODE", "caption")
+    engine = FakeEngine("A red square.")
+    async with playground(engine, tmp_path) as url, visitor(url) as anna:
+        assert (await anna.conversation())["settings"]["mode"] == "caption"
+        await anna.finished("", RED)
+        assert engine.shown(0) == "[red]"
 
 
 @on_loop
