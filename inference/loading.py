@@ -147,9 +147,11 @@ class EngineLoader:
 
             checkpoint = self._load(report)
             runner = ReferenceRunner(checkpoint)
-            engine = ThreadedEngine(
-                worker, PromptEncoder(checkpoint.tokenizer), checkpoint.model.config.max_position_embeddings
+            config = checkpoint.model.config
+            encoder = PromptEncoder(
+                checkpoint.tokenizer, vocabulary_size=config.vocab_size + config.additional_vocab_size
             )
+            engine = ThreadedEngine(worker, encoder, config.max_position_embeddings)
             started.finish(engine)
             return runner
 

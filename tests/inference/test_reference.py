@@ -430,8 +430,15 @@ def test_one_request_that_fails_does_not_take_the_others_with_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     options = Options(max_new_tokens=6)
-    impossible: Prompt = ["This", Generated((99_999,)), "is no token"]
+    impossible: Prompt = ["This", BLUE, "breaks the model"]
     without_pixels: Prompt = ["A", Image.new("RGB", (0, 0)), "picture"]
+
+    def fail(_: object, args: object, kwargs: dict[str, Any]) -> None:
+        if breaking in kwargs["input_ids"]:
+            raise IndexError("the device had a bad moment")
+
+    breaking = PromptEncoder(small_tokenizer).encode(impossible).token_ids[-1]
+    model.register_forward_pre_hook(fail, with_kwargs=True)
 
     async def work(engine: Engine) -> None:
         expected = await engine.generate(PROMPTS[1], options)
@@ -491,6 +498,11 @@ def test_a_batch_that_fails_halfway_goes_on_where_it_was(
         (["word " * 400], str(CONTEXT)),
         ([RED] * 200, str(CONTEXT)),
         (["x" * 100_000], "100,000"),
+        (["This", Generated((99_999,)), "is no token"], "99999"),
+        (["This", Generated((483,)), "is one too many"], "483"),
+        ([Generated((-1,))], "-1"),
+        ([Generated((1.5,))], "1.5"),  # type: ignore[arg-type]
+        ([RED, Generated((300, 481)), "x"], "put the picture into the prompt"),
     ],
 )
 def test_prompts_that_cannot_be_answered(
