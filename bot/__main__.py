@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.failures import configure_logging, exit_status
-from bot.cli.options import Mode, ModelChoice, Quantization, RankBy, Sampling, TaskChoice
+from bot.cli.options import Dtype, Mode, ModelChoice, Quantization, RankBy, Sampling, TaskChoice
 from bot.cli.streams import check_stdout, prepare_streams
 
 app = typer.Typer(
@@ -36,6 +36,10 @@ QuantizationOption = Annotated[
 ]
 DeviceOption = Annotated[
     str | None, typer.Option(help="Where the model runs, e.g. cpu or cuda:1; found by itself if not given.")
+]
+DtypeOption = Annotated[
+    Dtype | None,
+    typer.Option(help="The numbers that the model computes with; the device's best if not given."),
 ]
 MaxNewTokensOption = Annotated[
     int | None, typer.Option(min=1, help="The longest answer, in tokens; each mode has its own default.")
@@ -103,6 +107,7 @@ def ask(
     ] = False,
     quantization: QuantizationOption = "none",
     device: DeviceOption = None,
+    dtype: DtypeOption = None,
     max_new_tokens: MaxNewTokensOption = None,
     temperature: TemperatureOption = None,
     seed: SeedOption = None,
@@ -119,7 +124,7 @@ def ask(
     ask(
         arguments or [],
         TaskChoice(mode=mode, labels=labels, by=by, prefix=prefix, examples=tuple(example or ())),
-        ModelChoice(model, quantization, device),
+        ModelChoice(model, quantization, device, dtype),
         Sampling(max_new_tokens, temperature, seed),
         as_json=as_json,
     )
@@ -134,6 +139,7 @@ def chat(
     model: ModelOption = "demo",
     quantization: QuantizationOption = "none",
     device: DeviceOption = None,
+    dtype: DtypeOption = None,
     max_new_tokens: MaxNewTokensOption = None,
     temperature: TemperatureOption = None,
     seed: SeedOption = None,
@@ -146,7 +152,7 @@ def chat(
 
     chat(
         images or [],
-        ModelChoice(model, quantization, device),
+        ModelChoice(model, quantization, device, dtype),
         Sampling(max_new_tokens, temperature, seed),
     )
 

@@ -36,7 +36,7 @@ def fetch_checkpoint(repository: str, report: ReportProgress) -> Path:
         report: told the bytes of all files together as they arrive.
 
     Raises:
-        CheckpointError: there is no such repository, or the hub cannot be reached, refuses it or fails, or the
+        CheckpointError: there is no such repository; the hub cannot be reached, refuses it or fails; or the
             files find no place here; the message says which.
     """
     from huggingface_hub import HfApi, hf_hub_download, snapshot_download
@@ -107,7 +107,7 @@ def _unavailable(repository: str, status: int | None) -> str:
         case 404:
             return f"The hub lacks a file of {repository!r} that it lists: try again later."
         case 429:
-            return "The hub gets too many requests from here: wait some minutes, or log in with `hf auth login`."
+            return "The hub gets too many requests from here: wait some minutes, or use `hf auth login`."
         case _:
             return f"The hub failed to send {repository!r} (HTTP status {status}): try again later."
 

@@ -151,7 +151,12 @@ class EngineLoader:
             encoder = PromptEncoder(
                 checkpoint.tokenizer, vocabulary_size=config.vocab_size + config.additional_vocab_size
             )
-            engine = ThreadedEngine(worker, encoder, config.max_position_embeddings)
+            engine = ThreadedEngine(
+                worker,
+                encoder,
+                context_length=config.max_position_embeddings,
+                picture_size=checkpoint.preprocessor.size,
+            )
             started.finish(engine)
             return runner
 

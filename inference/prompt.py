@@ -81,7 +81,7 @@ class PromptEncoder:
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, vocabulary_size: int | None = None) -> None:
-        """With the model's `vocabulary_size`, the ids of a `Generated` are checked, else taken as they are."""
+        """With the model's `vocabulary_size` the ids of a `Generated` are checked, else taken as is."""
         self.special = SpecialTokens.of(tokenizer)
         self._text = TextEncoder(tokenizer)
         self._vocabulary_size = vocabulary_size
@@ -143,7 +143,7 @@ class PromptEncoder:
                     "use the ids of its own answers."
                 )
             if token_id in pictures:
-                raise PromptError("A generated answer cannot hold a picture: put the picture into the prompt.")
+                raise PromptError("A generated answer holds no picture: put the picture into the prompt.")
         return item.token_ids
 
     def _picture_of_each(self, ids: Sequence[int]) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from inference.ranking import exclusive
 from inference.requests import GenerationRequest, Listener, RankRequest, Request
 from inference.rows import BeamsEnd, Row, Sample, TakeTokens
 from inference.surface import Reply
+from inference.worker import FAILED
 
 if TYPE_CHECKING:
     from inference.loading import LoadedCheckpoint
@@ -198,7 +199,7 @@ def _fail(listener: Listener[Reply] | Listener[list[tuple[str, float]]], error: 
         listener.fail(error)
         return
     log.error("A request failed.", exc_info=error)
-    listener.fail(EngineError("The engine failed on this request; the log says why."))
+    listener.fail(EngineError(FAILED))
 
 
 def _size(model: torch.nn.Module) -> int:

@@ -15,6 +15,7 @@ from inference.requests import FutureListener, Request
 log = logging.getLogger(__name__)
 
 CLOSED = "The engine was closed before the answer was finished."
+FAILED = "The engine failed on this request; the log says why."
 
 
 class Runner(Protocol):
@@ -117,7 +118,7 @@ class Worker:
             except Exception:
                 log.exception("A group of %d requests failed.", len(self._running))
                 for request in self._running:
-                    request.listener.fail(EngineError("The engine failed on this request; the log says why."))
+                    request.listener.fail(EngineError(FAILED))
             if self._closed:
                 return
 

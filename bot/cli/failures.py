@@ -97,7 +97,8 @@ def _status_of(command: Callable[[], object]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except typer.TyperException as error:
-        say(f"{' '.join(error.format_message().split()).rstrip('.')}; see idefics-bot --help.")
+        message = " ".join(error.format_message().split()).replace("Value error, ", "")  # pydantic's words
+        say(f"{message.rstrip('.')}; see idefics-bot --help.")
         return BAD_INPUT
     except EngineError as error:
         logger.exception("The engine failed")

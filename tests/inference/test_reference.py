@@ -31,6 +31,7 @@ from inference import (
 )
 from inference.batch import PICTURES_AT_ONCE
 from inference.prompt import PromptEncoder
+from inference.threaded import MAX_CHARACTERS_PER_TOKEN
 from tests.inference.checkpoints import CONTEXT, PICTURE_SIZE, picture, small_config, small_model
 
 Result = TypeVar("Result")
@@ -521,13 +522,27 @@ def test_the_context_can_be_used_to_its_last_token(
     model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
     async def work(engine: Engine) -> None:
-        assert engine.context_length == CONTEXT
+        assert (engine.context_length, engine.picture_size) == (CONTEXT, PICTURE_SIZE)
         filled = [Generated((300,) * (CONTEXT - 4))]
         assert engine.count_tokens(filled) == CONTEXT - 3
         reply = await engine.generate(filled, Options(max_new_tokens=50))
         assert (reply.completion_tokens, reply.finish_reason) == (3, "length")
         with pytest.raises(PromptError, match=f"{CONTEXT}"):
             await engine.generate([Generated((300,) * (CONTEXT - 1))])
+
+    run(model, small_tokenizer, work)
+
+
+def test_a_text_far_past_the_context_is_counted_without_encoding_it(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def work(engine: Engine) -> None:
+        longest = "word " * (CONTEXT * MAX_CHARACTERS_PER_TOKEN // 5)
+        assert engine.count_tokens([longest]) > CONTEXT
+        monkeypatch.delattr(PromptEncoder, "encode")
+        assert engine.count_tokens([longest, RED, "x" * 100_000_000]) > CONTEXT
 
     run(model, small_tokenizer, work)
 
