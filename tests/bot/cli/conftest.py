@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bot.__main__ import main
-from tests.bot.cli.engines import ScriptedEngine, loader_of
+from tests.fake_engine import FakeEngine, loader_of
 
 
 @pytest.fixture(autouse=True)
@@ -52,8 +52,8 @@ def run(
 ) -> Callable[..., tuple[int, str, str]]:
     """Runs a command with a scripted engine in this process: exit status, stdout, stderr."""
 
-    def run(*arguments: str, engine: ScriptedEngine | None = None) -> tuple[int, str, str]:
-        monkeypatch.setattr("bot.cli.model.load_engine", loader_of(engine or ScriptedEngine()))
+    def run(*arguments: str, engine: FakeEngine | None = None) -> tuple[int, str, str]:
+        monkeypatch.setattr("bot.cli.model.load_engine", loader_of(engine or FakeEngine()))
         status = main(arguments)
         out, err = capfd.readouterr()
         return status, out, err
