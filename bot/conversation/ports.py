@@ -175,6 +175,13 @@ class Store(Protocol):
         """
         ...
 
+    async def newest_with_photo(self, place: Place, before: int, within: int) -> list[Remembered]:
+        """The newest of the `within` messages before that shows a picture, and its answer, if it has one.
+
+        Where a thread has none, it is the question that it was opened from.
+        """
+        ...
+
     async def message(self, message_id: int) -> Remembered | None:
         """A message, or the answer that this message of the bot's holds a part of."""
         ...

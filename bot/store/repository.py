@@ -11,13 +11,13 @@ from sqlalchemy.dialects.sqlite import insert
 from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.messages import Message, Origin, Place, Remembered, Scope
 from bot.conversation.ports import Outcome, Request, RequestState, Store, StoredPhoto
-from bot.store import forgetting
+from bot.store import forgetting, history
 from bot.store.database import Database, opened
 from bot.store.forgetting import FIGURES, NO_OUTCOME, OWED
-from bot.store.history import history as read_history
 from bot.store.reading import (
+    ANSWERED_BY,
+    ANY_MESSAGE,
     PLACE,
-    REMEMBERED,
     SETTINGS,
     exchanges,
     message_of,
@@ -74,15 +74,19 @@ class SqlStore(Store):
 
     async def history(self, place: Place, before: int, limit: int) -> list[Remembered]:
         async with self._database.reading() as connection:
-            return await read_history(connection, place, before, limit)
+            return await history.history(connection, place, before, limit)
+
+    async def newest_with_photo(self, place: Place, before: int, within: int) -> list[Remembered]:
+        async with self._database.reading() as connection:
+            return await history.newest_with_photo(connection, place, before, within)
 
     async def message(self, message_id: int) -> Remembered | None:
         """A message, or the answer that this message of the bot's holds a part of."""
-        answered = select(RequestAnswerRow.request_id).where(RequestAnswerRow.message_id == message_id)
+        values = {"message": message_id}
         async with self._database.reading() as connection:
-            for exchange in await exchanges(connection, REMEMBERED.where(MessageRow.id == message_id)):
+            for exchange in await exchanges(connection, ANY_MESSAGE, values):
                 return exchange[0]
-            for exchange in await exchanges(connection, REMEMBERED.where(MessageRow.id.in_(answered))):
+            for exchange in await exchanges(connection, ANSWERED_BY, values):
                 return next((one for one in exchange if one.by_bot), None)
         return None
 

@@ -118,13 +118,13 @@ async def test_a_reopened_request_is_owed_and_its_answer_gone(tmp_path: Path) ->
 
 
 @on_loop
-async def test_what_the_asker_is_to_be_told_is_kept_until_the_question_is_forgotten(tmp_path: Path) -> None:
+async def test_what_the_asker_is_to_be_told_is_kept_with_the_request(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         request = await store.open_request(
             said(10), [], notes=["I could not use a.png."], failure="no picture"
         )
         assert request is not None
-        assert (request.notes, request.failure) == (("I could not use a.png.",), "no one")
+        assert (request.notes, request.failure) == (("I could not use a.png.",), "no picture")
     async with open_store(tmp_path) as store:
         assert [owed for owed, _ in await store.owed_requests()] == [request]
         await store.finish_request(request.id, done("Yes."))
