@@ -76,9 +76,13 @@ def _speed(outcome: Outcome | None) -> dict[str, float | None] | None:
     # The time until the first token is that of reading the prompt, so neither of the two counts.
     seconds = outcome.total_seconds - outcome.first_token_seconds
     further = outcome.completion_tokens - 1
+    speed = further / seconds if further and seconds > 0 else None
+    if speed is not None and seconds * further < outcome.first_token_seconds:
+        # It came all at once, as an answer of several beams does: only the whole tells how fast it was.
+        speed = outcome.completion_tokens / outcome.total_seconds
     return {
         "first_token_seconds": outcome.first_token_seconds,
-        "tokens_per_second": further / seconds if further and seconds > 0 else None,
+        "tokens_per_second": speed,
         "tokens": outcome.completion_tokens,
     }
 
