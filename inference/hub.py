@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from pathlib import Path
 from typing import Any, Self
 
@@ -75,23 +76,27 @@ def fetch_checkpoint(repository: str, report: ReportProgress) -> Path:
     except InferenceError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _NO_PLACE:
-            raise CheckpointError(
-                f"{repository!r} cannot be kept in {HF_HUB_CACHE} ({error.strerror}): make room there, "
-                "or set HF_HOME to another folder."
-            ) from error
+        reason = error.errno if isinstance(error, OSError) else None
+        no_place = (
+            f"{repository!r} cannot be kept in {HF_HUB_CACHE} ({os.strerror(reason or 0)}): make room there, "
+            "or set HF_HOME to another folder."
+        )
+        if reason in _FULL:  # and what is in the cache is only a part
+            raise CheckpointError(no_place) from error
         # The class of a failed connection differs between the versions of the hub's library.
         try:
             folder = Path(snapshot_download(repository, local_files_only=True))
         except OSError:
             status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
-            raise CheckpointError(_unavailable(repository, status)) from error
+            sentence = no_place if reason in _READ_ONLY else _unavailable(repository, status)
+            raise CheckpointError(sentence) from error
         log.warning("The hub fails: %s is used as it is in the cache.", repository, exc_info=error)
         return folder
     return Path(path).parent
 
 
-_NO_PLACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_READ_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 def _unavailable(repository: str, status: int | None) -> str:

@@ -192,6 +192,17 @@ def test_a_disk_without_room_is_named(reason: int, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("hub")
+def test_a_cache_that_may_only_be_read_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fetch_checkpoint("people/model", lambda _: None)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fail)
+    assert fetch_checkpoint("people/model", lambda _: None) == folder
+
+
+@pytest.mark.usefixtures("hub")
 def test_what_the_callback_raises_ends_the_download() -> None:
     def stop(_: Progress) -> None:
         raise CheckpointError("enough")
