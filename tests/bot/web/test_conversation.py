@@ -63,7 +63,9 @@ async def test_a_follow_up_sees_the_picture(tmp_path: Path) -> None:
 async def test_the_conversation_outlives_the_program(tmp_path: Path) -> None:
     engine = FakeEngine("A red square.", "Red.")
     async with playground(engine, tmp_path) as url, visitor(url) as anna:
-        await anna.finished("What is this?", RED, mode="vqa")
+        answer = await anna.finished("What is this?", RED, mode="vqa")
+        # An answer is recorded after it is shown; a stop waits for that.
+        await anna.request("POST", f"/requests/{answer['request']}/stop")
         cookies = anna.session.cookie_jar
         async with playground(engine, tmp_path) as later:
             anna.url = later
