@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
+
+from tests.processes import run_to_end
 
 PROGRAM = """
 import sys
@@ -20,15 +21,9 @@ TORCHVISION = "import torch._dynamo.utils"
 
 def imported(folder: Path) -> str:
     """What the program says in a process of its own that also finds the packages in `folder`."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(Path.cwd())])},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    path = os.pathsep.join([str(folder), str(Path.cwd())])
+    done = run_to_end([sys.executable, "-c", PROGRAM], environment=os.environ | {"PYTHONPATH": path})
+    assert done.returncode == 0, done.stderr.decode()
     return done.stdout.strip()
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from bot.__main__ import main
 from tests.fake_engine import FakeEngine, loader_of
+from tests.inference.checkpoints import write_checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +33,20 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for variable in ("XDG_STATE_HOME", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(variable, str(folder))
     return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a small random model."""
+    return str(write_checkpoint(tmp_path_factory.mktemp("checkpoint")))
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> str:
+    """The file of a picture, with a space in its name."""
+    path = tmp_path / "a red square.png"
+    Image.new("RGB", (40, 30), "red").save(path)
+    return str(path)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +14,7 @@ from inference import tasks
 from inference.errors import EngineError, PromptError
 from inference.tasks import Turn
 from tests.fake_engine import FakeEngine, pictures_in
+from tests.processes import run_to_end
 
 Run = Callable[..., tuple[int, str, str]]
 Draw = Callable[..., str]
@@ -243,16 +244,16 @@ def test_bytes_that_are_no_text_become_replacement_characters(run: Run) -> None:
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["ask", "--help"], ["chat", "--help"]])
 def test_help_needs_no_torch(arguments: list[str]) -> None:
     code = f"import sys; from bot.__main__ import main; main({arguments}); sys.exit('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "Usage: idefics-bot" in done.stdout
+    done = run_to_end([sys.executable, "-c", code])
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Usage: idefics-bot" in done.stdout
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    command = [sys.executable, "-m", "bot", "--help"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        assert process.stderr.read() == ""
-    assert process.returncode == 141
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = run_to_end([sys.executable, "-m", "bot", "--help"], stdout=writer)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")

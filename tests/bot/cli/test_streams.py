@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.inference.checkpoints import picture, write_checkpoint
+from tests.processes import run_to_end
 
 
 @pytest.fixture(scope="module")
@@ -24,15 +25,7 @@ def shell(script: str, folder: Path, *arguments: str) -> subprocess.CompletedPro
     """Runs `script`, in which "$@" is the command with its arguments, in `folder`."""
     command = ["bash", "-c", f"set -o pipefail; {script}", "bash", sys.executable, "-m", "bot", *arguments]
     path = os.pathsep.join([str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": path},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=100,
-        check=False,
-    )
+    return run_to_end(command, folder=folder, environment=os.environ | {"PYTHONPATH": path})
 
 
 @pytest.mark.parametrize("command", ["ask", "chat"])
