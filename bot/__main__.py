@@ -5,8 +5,6 @@ What a command does is imported when it runs, so that `--help` needs no torch.
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -16,7 +14,8 @@ from typing import Annotated
 import typer
 
 from bot.cli.failures import configure_logging, exit_status
-from bot.cli.options import Mode, ModelChoice, Quantization, RankBy, Sampling, TaskChoice
+from bot.cli.options import Dtype, Mode, ModelChoice, Quantization, RankBy, Sampling, TaskChoice
+from bot.cli.streams import check_stdout, prepare_streams
 
 app = typer.Typer(
     add_completion=False,
@@ -37,6 +36,10 @@ QuantizationOption = Annotated[
 ]
 DeviceOption = Annotated[
     str | None, typer.Option(help="Where the model runs, e.g. cpu or cuda:1; found by itself if not given.")
+]
+DtypeOption = Annotated[
+    Dtype | None,
+    typer.Option(help="The numbers that the model computes with; the device's best if not given."),
 ]
 MaxNewTokensOption = Annotated[
     int | None, typer.Option(min=1, help="The longest answer, in tokens; each mode has its own default.")
@@ -104,6 +107,7 @@ def ask(
     ] = False,
     quantization: QuantizationOption = "none",
     device: DeviceOption = None,
+    dtype: DtypeOption = None,
     max_new_tokens: MaxNewTokensOption = None,
     temperature: TemperatureOption = None,
     seed: SeedOption = None,
@@ -114,12 +118,13 @@ def ask(
     In every mode but chat each picture is asked about by itself: one answer per picture, in order.
     """
     configure_logging(verbose=verbose)
+    check_stdout()
     from bot.cli.ask import ask
 
     ask(
         arguments or [],
         TaskChoice(mode=mode, labels=labels, by=by, prefix=prefix, examples=tuple(example or ())),
-        ModelChoice(model, quantization, device),
+        ModelChoice(model, quantization, device, dtype),
         Sampling(max_new_tokens, temperature, seed),
         as_json=as_json,
     )
@@ -134,6 +139,7 @@ def chat(
     model: ModelOption = "demo",
     quantization: QuantizationOption = "none",
     device: DeviceOption = None,
+    dtype: DtypeOption = None,
     max_new_tokens: MaxNewTokensOption = None,
     temperature: TemperatureOption = None,
     seed: SeedOption = None,
@@ -141,11 +147,12 @@ def chat(
 ) -> None:
     """Talks about pictures in the terminal; type /help there."""
     configure_logging(verbose=verbose)
+    check_stdout()
     from bot.cli.chat import chat
 
     chat(
         images or [],
-        ModelChoice(model, quantization, device),
+        ModelChoice(model, quantization, device, dtype),
         Sampling(max_new_tokens, temperature, seed),
     )
 
@@ -174,11 +181,11 @@ def demo(
 
 
 @app.command()
-def run(config: ConfigOption = None) -> None:
+def run(config: ConfigOption = None, verbose: VerboseOption = False) -> None:
     """Answers in Discord until Ctrl-C or SIGTERM."""
     from bot.cli.run import run
 
-    run(config)
+    run(config, verbose=verbose)
 
 
 @app.command()
@@ -218,12 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done; 1: a failure of ours; 2: something to correct in what was typed; 130: stopped by Ctrl-C;
     141: the reader of our output went away.
     """
-    if sys.stdin is None:  # closed by whoever started this process
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
-    for stream in (sys.stdin, sys.stdout):
-        if isinstance(stream, io.TextIOWrapper):
-            # One character that cannot be read or shown is no reason to end.
-            stream.reconfigure(errors="replace")
+    prepare_streams()
     command = typer.main.get_command(app)
     given = list(sys.argv[1:] if arguments is None else arguments)
     return exit_status(lambda: command.main(given, prog_name="idefics-bot", standalone_mode=False))

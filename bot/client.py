@@ -17,7 +17,7 @@ from bot.bridge.pacing import EDIT_INTERVAL_S, Pacer
 from bot.cogs.catch_up import CatchUp
 from bot.cogs.changes import Changes
 from bot.cogs.conversation import Conversation
-from bot.conversation.ports import PhotoFetcher, Store
+from bot.conversation.ports import Store
 from bot.conversation.service import ReplyService
 
 
@@ -35,7 +35,6 @@ class IdeficsClient(commands.AutoShardedBot):
         *,
         service: ReplyService,
         store: Store,
-        fetcher: PhotoFetcher,
         address: DiscordAddress | None = None,
         ping_author: bool = True,
         message_content: bool = True,
@@ -62,7 +61,6 @@ class IdeficsClient(commands.AutoShardedBot):
         )
         self.service = service
         self.store = store
-        self.fetcher = fetcher
         self.audience = DiscordAudience(self, store, Pacer(edit_interval_s), ping_author)
 
     def _get_state(self, **options: Any) -> Any:

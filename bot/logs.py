@@ -8,24 +8,32 @@ from logging.handlers import RotatingFileHandler
 from bot.settings import LogSettings, SettingsError
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+OWN = ("bot", "inference")
 MAX_BYTES = 10_000_000
 
 
-def configure_logs(settings: LogSettings) -> None:
+def configure_logs(settings: LogSettings, *, verbose: bool = False) -> None:
     """Sends the log of the whole process, warnings of libraries included, to stderr or to a file.
+
+    `verbose`: to stderr too, whatever is set, and all that this program itself has to say; what libraries say
+    for their developers can hold people's messages.
 
     Raises:
         SettingsError: the file cannot be written.
     """
-    handler: logging.Handler = logging.StreamHandler()
+    handlers: list[logging.Handler] = [logging.StreamHandler()] if verbose or settings.file is None else []
     if settings.file is not None:
         try:
             settings.file.parent.mkdir(parents=True, exist_ok=True)
-            handler = RotatingFileHandler(settings.file, maxBytes=MAX_BYTES, backupCount=3, encoding="utf-8")
+            handlers.append(
+                RotatingFileHandler(settings.file, maxBytes=MAX_BYTES, backupCount=3, encoding="utf-8")
+            )
         except OSError as error:
             raise SettingsError(
                 f"The log file {settings.file} cannot be written ({error.strerror}): "
                 "set log.file to another one."
             ) from error
     logging.captureWarnings(True)
-    logging.basicConfig(handlers=[handler], level=settings.level, format=FORMAT, force=True)
+    logging.basicConfig(handlers=handlers, level=settings.level, format=FORMAT, force=True)
+    for name in OWN:
+        logging.getLogger(name).setLevel(logging.DEBUG if verbose else logging.NOTSET)

@@ -29,6 +29,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from bot.conversation.channel_settings import History, Mode, Threads, Trigger
+
 DEFAULT_FILE = Path("idefics-bot.toml")
 PREFIX = "IDEFICS_BOT_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -98,6 +100,10 @@ class LimitSettings(_Section):
 class ReplySettings(_Section):
     """For where neither thread, channel nor server have set it."""
 
+    mode: Mode | None = None
+    trigger: Trigger | None = None
+    threads: Threads | None = None
+    history: History | None = None
     max_new_tokens: int | None = Field(default=None, ge=1)
     """Unset: each mode's own length."""
     temperature: float | None = Field(default=None, ge=0, le=100)

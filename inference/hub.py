@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import logging
+import os
 from pathlib import Path
 from typing import Any, Self
 
 from inference.checkpoint import TOKENIZER_FILES, WEIGHT_FILES
 from inference.errors import CheckpointError, InferenceError
 from inference.progress import Progress, ReportProgress
+
+log = logging.getLogger(__name__)
 
 SMALL_FILES = (
     "config.json",
@@ -32,10 +37,17 @@ def fetch_checkpoint(repository: str, report: ReportProgress) -> Path:
         report: told the bytes of all files together as they arrive.
 
     Raises:
-        CheckpointError: there is no such repository, or the hub cannot be reached.
+        CheckpointError: there is no such repository; the hub cannot be reached, refuses it or fails; or the
+            files find no place here; the message says which.
     """
     from huggingface_hub import HfApi, hf_hub_download, snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.constants import HF_HUB_CACHE
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        RepositoryNotFoundError,
+    )
 
     try:
         info = HfApi().model_info(repository, files_metadata=True)
@@ -64,15 +76,45 @@ def fetch_checkpoint(repository: str, report: ReportProgress) -> Path:
     except InferenceError:
         raise
     except Exception as error:
+        reason = error.errno if isinstance(error, OSError) else None
+        no_place = (
+            f"{repository!r} cannot be kept in {HF_HUB_CACHE} ({os.strerror(reason or 0)}): make room there, "
+            "or set HF_HOME to another folder."
+        )
+        if reason in _FULL:  # and what is in the cache is only a part
+            raise CheckpointError(no_place) from error
         # The class of a failed connection differs between the versions of the hub's library.
         try:
-            return Path(snapshot_download(repository, local_files_only=True))
+            folder = Path(snapshot_download(repository, local_files_only=True))
         except OSError:
-            raise CheckpointError(
+            status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
+            sentence = no_place if reason in _READ_ONLY else _unavailable(repository, status)
+            raise CheckpointError(sentence) from error
+        log.warning("The hub fails: %s is used as it is in the cache.", repository, exc_info=error)
+        return folder
+    return Path(path).parent
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_READ_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+def _unavailable(repository: str, status: int | None) -> str:
+    """What to do about a hub that answered with the HTTP status `status`, or not at all (None)."""
+    match status:
+        case None:
+            return (
                 f"{repository!r} is not on this machine, and the hub cannot be reached: "
                 "check the connection, or name a folder that holds the checkpoint."
-            ) from error
-    return Path(path).parent
+            )
+        case 401 | 403:
+            return f"The hub refuses {repository!r} to this account: log in with `hf auth login`."
+        case 404:
+            return f"The hub lacks a file of {repository!r} that it lists: try again later."
+        case 429:
+            return "The hub gets too many requests from here: wait some minutes, or use `hf auth login`."
+        case _:
+            return f"The hub failed to send {repository!r} (HTTP status {status}): try again later."
 
 
 def _needed(sizes: dict[str, int]) -> dict[str, int]:

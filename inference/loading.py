@@ -170,12 +170,15 @@ class EngineLoader:
             settle_threads(checkpoint.model)
             driver = self._driver(checkpoint, line, report)
             config = checkpoint.model.config
+            encoder = PromptEncoder(
+                checkpoint.tokenizer, vocabulary_size=config.vocab_size + config.additional_vocab_size
+            )
             engine = ThreadedEngine(
                 worker,
-                PromptEncoder(checkpoint.tokenizer),
+                encoder,
                 PictureDesk(checkpoint.preprocessor),
                 context_length=config.max_position_embeddings,
-                vocabulary_size=config.vocab_size + config.additional_vocab_size,
+                picture_size=checkpoint.preprocessor.size,
             )
             started.finish(engine)
             return driver

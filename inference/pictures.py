@@ -98,6 +98,17 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image
 
 
+def fitted(image: Image.Image, size: int) -> Image.Image:
+    """The image as a model with pictures of `size` pixels sees it: RGB, `size` wide and high.
+
+    Preprocessing gives the same values for it as for the image itself, which may so be forgotten.
+
+    Raises:
+        PictureError: as in `to_rgb`.
+    """
+    return to_rgb(image).resize((size, size), Image.Resampling.BICUBIC)
+
+
 @dataclass(frozen=True, slots=True)
 class Preprocessor:
     """A checkpoint's way from a picture to the vision encoder's input.
@@ -158,8 +169,7 @@ class Preprocessor:
         Raises:
             PictureError: as in `to_rgb`.
         """
-        resized = to_rgb(image).resize((self.size, self.size), Image.Resampling.BICUBIC)
-        values = np.asarray(resized, dtype=np.float32) / np.float32(255)
+        values = np.asarray(fitted(image, self.size), dtype=np.float32) / np.float32(255)
         values -= np.array(self.mean, np.float32)
         values /= np.array(self.std, np.float32)
         return np.ascontiguousarray(values.transpose(2, 0, 1))

@@ -80,15 +80,18 @@ class PromptEncoder:
         CheckpointError: the tokenizer lacks the special tokens of IDEFICS.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, vocabulary_size: int | None = None) -> None:
+        """With the model's `vocabulary_size` the ids of a `Generated` are checked, else taken as is."""
         self.special = SpecialTokens.of(tokenizer)
         self._text = TextEncoder(tokenizer)
+        self._vocabulary_size = vocabulary_size
 
     def encode(self, prompt: Prompt) -> EncodedPrompt:
         """The ids of `prompt`. Each text loses the spaces at its ends, then neighbouring texts are joined.
 
         Raises:
-            PromptError: an item is of another kind, or the checkpoint has no end-of-utterance token.
+            PromptError: an item is of another kind, a `Generated` has ids that no answer can have, or the
+                checkpoint has no end-of-utterance token.
         """
         special = self.special
         ids = [special.bos]
@@ -103,7 +106,7 @@ class PromptEncoder:
                 ids += (special.image, special.fake_token_around_image)
                 pictures.append(item)
             elif isinstance(item, Generated):
-                ids += item.token_ids
+                ids += self._generated(item)
             elif isinstance(item, EndOfUtterance):
                 if special.end_of_utterance is None:
                     raise PromptError(
@@ -127,6 +130,21 @@ class PromptEncoder:
             return tuple(self._text.opening(text))
         at_line_start = isinstance(last, str) and last[-1].isspace()
         return tuple(self._text.continuing(text if at_line_start else f" {text}"))
+
+    def _generated(self, item: Generated) -> tuple[int, ...]:
+        if self._vocabulary_size is None:
+            return item.token_ids
+        # An `<image>` without its picture would move every later picture's place.
+        pictures = (self.special.image, self.special.fake_token_around_image)
+        for token_id in item.token_ids:
+            if not isinstance(token_id, int) or not 0 <= token_id < self._vocabulary_size:
+                raise PromptError(
+                    f"A generated answer has the id {token_id!r}, which is none of this model's: "
+                    "use the ids of its own answers."
+                )
+            if token_id in pictures:
+                raise PromptError("A generated answer holds no picture: put the picture into the prompt.")
+        return item.token_ids
 
     def _picture_of_each(self, ids: Sequence[int]) -> tuple[int, ...]:
         seen: list[int] = []

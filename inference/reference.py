@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, cast
+from unittest.mock import patch
 
 import torch
 from transformers.generation.configuration_utils import GenerationConfig
@@ -29,6 +31,9 @@ log = logging.getLogger(__name__)
 # What one batch may hold: 32,768 tokens are 16 GiB of keys and values for 9B in bf16.
 MAX_ROWS = 32
 MAX_TOKENS = 32_768
+# What one pass of ranking may hold, unless a single label with its prompt is longer. A request that was
+# cancelled meanwhile ends with the pass, so passes are short.
+MAX_RANKED_TOKENS = 4_096
 
 
 class ReferenceRunner:
@@ -101,24 +106,34 @@ class ReferenceRunner:
         batch = Batch.of([row.request.prompt for row in rows], [row.answer.token_ids for row in rows])
         pictures = self._vision.encode([row.request.pictures.result() for row in rows])
         criterion = BeamsEnd(rows, self._tokenizer, batch.width) if num_beams > 1 else TakeTokens(rows)
-        ids = self._model.generate(
-            **batch.inputs(self._model.device),
-            image_hidden_states=pictures,
-            generation_config=GenerationConfig(
-                max_new_tokens=max(row.room for row in rows),
-                do_sample=False,
-                num_beams=num_beams,
-                bad_words_ids=[[token_id] for token_id in self._forbidden],
-                eos_token_id=sorted(self._end_ids),
-                pad_token_id=PAD_ID,
-            ),
-            logits_processor=LogitsProcessorList([Sample(rows, batch.width)]),
-            stopping_criteria=StoppingCriteriaList([criterion]),
-        )
+        with self._whole_vocabulary() if num_beams > 1 else nullcontext():
+            ids = self._model.generate(
+                **batch.inputs(self._model.device),
+                image_hidden_states=pictures,
+                generation_config=GenerationConfig(
+                    max_new_tokens=max(row.room for row in rows),
+                    do_sample=False,
+                    num_beams=num_beams,
+                    bad_words_ids=[[token_id] for token_id in self._forbidden],
+                    eos_token_id=sorted(self._end_ids),
+                    pad_token_id=PAD_ID,
+                ),
+                logits_processor=LogitsProcessorList([Sample(rows, batch.width)]),
+                stopping_criteria=StoppingCriteriaList([criterion]),
+            )
         if num_beams > 1:
             for row, sequence in zip(rows, cast("list[list[int]]", ids.tolist()), strict=True):
                 for token_id in sequence[batch.width :]:
                     row.take(token_id)
+
+    def _whole_vocabulary(self) -> AbstractContextManager[object]:
+        """Counts the added tokens as part of the vocabulary while it is entered.
+
+        Beams need it in transformers 5.17, which takes the width of their scores from the configuration;
+        later releases look at the scores.
+        """
+        config = self._model.config
+        return patch.object(config, "vocab_size", config.vocab_size + config.additional_vocab_size)
 
     def _rank(self, request: RankRequest) -> None:
         try:
@@ -139,9 +154,7 @@ class ReferenceRunner:
         pictures = self._vision.encode([request.pictures.result()])
         argument = "perceiver_embeddings" if self._model.config.use_resampler else "image_encoder_embeddings"
         found: dict[str, float] = {}
-        labels = list(request.labels.items())
-        for start in range(0, len(labels), MAX_ROWS):
-            some = labels[start : start + MAX_ROWS]
+        for some in _passes(request):
             if request.cancelled:
                 break
             batch = Batch.of([request.prompt] * len(some), [ids[:-1] for _, ids in some])
@@ -156,6 +169,18 @@ class ReferenceRunner:
                 chosen = scores.gather(1, torch.tensor(ids, device=scores.device)[:, None])
                 found[label] = float(chosen.sum())
         return found
+
+
+def _passes(request: RankRequest) -> Iterator[list[tuple[str, tuple[int, ...]]]]:
+    """The labels with their ids in groups that are computed together, those of like length in one."""
+    group: list[tuple[str, tuple[int, ...]]] = []
+    for label, ids in sorted(request.labels.items(), key=lambda item: len(item[1])):
+        width = len(request.prompt.token_ids) + len(ids) - 1
+        if group and (len(group) == MAX_ROWS or (len(group) + 1) * width > MAX_RANKED_TOKENS):
+            yield group
+            group = []
+        group.append((label, ids))
+    yield group
 
 
 def _fit_together(requests: Sequence[GenerationRequest]) -> bool:

@@ -119,8 +119,13 @@ class Engine(Protocol):
         """Tokens that prompt and answer may have together."""
         ...
 
+    @property
+    def picture_size(self) -> int:
+        """Width and height in pixels that pictures get: `inference.pictures.fitted` makes them so early."""
+        ...
+
     def count_tokens(self, prompt: Prompt) -> int:
-        """Tokens of `prompt` as the model would read it."""
+        """Tokens of `prompt` as the model would read it; of one that is far too long, the least there are."""
         ...
 
     async def generate(self, prompt: Prompt, options: Options = ..., *, queue_key: Hashable = ...) -> Reply:

@@ -31,19 +31,26 @@ class ThreadedEngine:
         desk: PictureDesk,
         *,
         context_length: int,
-        vocabulary_size: int,
+        picture_size: int,
     ) -> None:
         self._worker = worker
         self._encoder = encoder
         self._desk = desk
         self._context_length = context_length
-        self._vocabulary_size = vocabulary_size
+        self._picture_size = picture_size
 
     @property
     def context_length(self) -> int:
         return self._context_length
 
+    @property
+    def picture_size(self) -> int:
+        return self._picture_size
+
     def count_tokens(self, prompt: Prompt) -> int:
+        characters = _characters(prompt)
+        if characters > self._most_characters:
+            return characters // MAX_CHARACTERS_PER_TOKEN
         return len(self._encoder.encode(prompt).token_ids)
 
     async def generate(
@@ -79,7 +86,7 @@ class ThreadedEngine:
         if not labels or not all(label.strip() for label in labels):
             raise PromptError("Ranking needs labels to choose from, none of them empty.")
         for label in labels:
-            self._check_characters(label)
+            self._check_characters(len(label))
         encoded = self._encode(prompt)
         ids = {label: self._encoder.encode_continuation(prompt, label) for label in labels}
         if len(set(ids.values())) < len(labels):
@@ -136,22 +143,20 @@ class ThreadedEngine:
 
     def _encode(self, prompt: Prompt) -> EncodedPrompt:
         self._worker.check_open()
-        self._check_characters(*(item for item in prompt if isinstance(item, str)))
+        self._check_characters(_characters(prompt))
         encoded = self._encoder.encode(prompt)
         if len(encoded.token_ids) == 1:
             raise PromptError("The prompt is empty: write a text or add a picture.")
         self._check_room(len(encoded.token_ids))
-        if not all(0 <= token_id < self._vocabulary_size for token_id in encoded.token_ids):
-            # A GPU answers an impossible index by failing for good.
-            raise PromptError(
-                "The prompt has tokens that this model does not know: they are another model's."
-            )
         return encoded
 
-    def _check_characters(self, *texts: str) -> None:
+    @property
+    def _most_characters(self) -> int:
+        return self._context_length * MAX_CHARACTERS_PER_TOKEN
+
+    def _check_characters(self, characters: int) -> None:
         """Spares the event loop the encoding of what cannot fit."""
-        characters = sum(map(len, texts))
-        if characters > self._context_length * MAX_CHARACTERS_PER_TOKEN:
+        if characters > self._most_characters:
             raise PromptError(
                 f"The prompt has {characters:,} characters, more than the {self._context_length:,} tokens "
                 "that this model can read: shorten it."
@@ -164,6 +169,10 @@ class ThreadedEngine:
                 f"The prompt has {tokens:,} tokens and this model reads {self._context_length:,} at most, "
                 "answer included: shorten it or leave out pictures."
             )
+
+
+def _characters(prompt: Prompt) -> int:
+    return sum(len(item) for item in prompt if isinstance(item, str))
 
 
 class TextPieces:

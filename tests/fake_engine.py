@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+import signal
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
 from PIL.Image import Image
 
-from inference.errors import PromptError
-from inference.prompt import Generated, Prompt
+from inference.errors import CheckpointError, PromptError
+from inference.prompt import EndOfUtterance, Generated, Prompt
 from inference.surface import Options, Reply
 
 Script = str | Exception | Sequence["str | Exception | asyncio.Event"]
@@ -21,20 +23,27 @@ class FakeEngine:
     """Implements `inference.surface.Engine`. A word is a token, and so is every other item of a prompt.
 
     It gives its scripted answers in the order in which they are asked for, then "Answer 1.", "Answer 2." …
+    At the word `CTRL_C` of an answer the person presses it, and nothing more comes.
     """
 
-    def __init__(self, *answers: Script, context_length: int = 2048) -> None:
+    CTRL_C = "\x00ctrl-c"
+
+    def __init__(self, *answers: Script, context_length: int = 2048, trained_on_turns: bool = True) -> None:
         self._answers = list(answers)
         self._words: list[str] = []
         self._held = 0
         self._changed = asyncio.Event()
         self.context_length = context_length
+        self.picture_size = 28
+        self.trained_on_turns = trained_on_turns
         self.asked: list[tuple[Prompt, Options]] = []
         self.ranked: list[tuple[Prompt, list[str]]] = []
         self.counted = 0
         """Calls of `count_tokens`."""
         self.cancelled = 0
         """Answers that were given up before their end."""
+        self.loaded = False
+        """By `loader_of`."""
         self.closed = False
 
     async def until_asked(self, times: int) -> None:
@@ -55,10 +64,12 @@ class FakeEngine:
 
     def pictures(self, number: int) -> int:
         """How many pictures there were in a prompt that was asked."""
-        return sum(isinstance(item, Image) for item in self.asked[number][0])
+        return len(pictures_in(self.asked[number][0]))
 
     def count_tokens(self, prompt: Prompt) -> int:
         self.counted += 1
+        if not self.trained_on_turns and any(isinstance(item, EndOfUtterance) for item in prompt):
+            raise PromptError("This checkpoint has no end-of-utterance token.")
         return 1 + sum(
             len(item.split())
             if isinstance(item, str)
@@ -69,9 +80,9 @@ class FakeEngine:
         )
 
     async def generate(self, prompt: Prompt, options: Options = Options()) -> Reply:  # noqa: B008
-        stream = self.stream(prompt, options)
-        async for _ in stream:
-            pass
+        async with aclosing(self.stream(prompt, options)) as stream:
+            async for _ in stream:
+                pass
         assert stream.reply is not None
         return stream.reply
 
@@ -157,6 +168,9 @@ class FakeStream:
             if isinstance(step, asyncio.Event):
                 self._engine.hold()
                 await step.wait()
+            elif step.strip() == FakeEngine.CTRL_C:
+                signal.raise_signal(signal.SIGINT)
+                await asyncio.Event().wait()
             elif step:
                 await asyncio.sleep(0)  # as pieces come from another thread, one by one
                 pieces.append(step)
@@ -164,3 +178,19 @@ class FakeStream:
         token_ids = tuple(self._engine.token(piece) for piece in pieces)
         prompt_tokens = self._engine.count_tokens(prompt)
         self.reply = Reply("".join(pieces), token_ids, "stop", prompt_tokens, 0, len(token_ids))
+
+
+def pictures_in(prompt: Prompt) -> list[Image]:
+    return [item for item in prompt if isinstance(item, Image)]
+
+
+def loader_of(engine: FakeEngine) -> Callable[..., Awaitable[FakeEngine]]:
+    """Stands in for `load_engine`; the checkpoint named `broken` cannot be loaded."""
+
+    async def load_engine(checkpoint: str, **_: object) -> FakeEngine:
+        if checkpoint == "broken":
+            raise CheckpointError("The checkpoint broken is incomplete: download it again.")
+        engine.loaded = True
+        return engine
+
+    return load_engine

@@ -16,6 +16,7 @@ from bot.bridge.permissions import listed, missing_to_reply
 from bot.bridge.reply_view import DiscordReplyView
 from bot.conversation.messages import Place, PlaceKind
 from bot.conversation.ports import ReplyView, Request, Store
+from bot.conversation.recent import Recent
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,7 @@ class DiscordAudience:
     pacer: Pacer
     ping_author: bool = True
     now: Callable[[], datetime] = discord.utils.utcnow
-    notes: dict[int, str] = field(default_factory=dict)
-    """By question: a sentence that its answer shall say too."""
-    told_about_history: set[int] = field(default_factory=set)
+    told_about_history: Recent[int, bool] = field(default_factory=lambda: Recent(10_000))
     """Places where the missing permission to read the history was mentioned."""
     nonce_salt: str = "-"
 
@@ -46,9 +45,9 @@ class DiscordAudience:
             nonce_salt=self.nonce_salt,
             now=self.now,
         )
-        notes = [note] if (note := self.notes.pop(request.question_id, None)) else []
-        if (names := missing_to_reply(channel)) and request.place.id not in self.told_about_history:
-            self.told_about_history.add(request.place.id)
+        notes = []
+        if (names := missing_to_reply(channel)) and not self.told_about_history.get(request.place.id):
+            self.told_about_history[request.place.id] = True
             notes.append(f"To reply to your message and see the earlier ones I need {listed(names)} here.")
         messages.can_reply = not names
         return DiscordReplyView(messages, self.pacer, notes)

@@ -23,6 +23,7 @@ TYPING_AFTER_S = 0.25
 """Shorter work shows its answer instead."""
 TYPING_EVERY_S = 8.0
 """Discord shows it for ten seconds."""
+REFUSED = "Discord does not let me show my answer here"
 LINE_AFTER_S = 1.0
 """Who waits for less is not told of the line."""
 
@@ -31,7 +32,7 @@ class DiscordReplyView:
     """A `ReplyView`: typing, or the place in line, until there is text; then a reply that grows by edits."""
 
     def __init__(self, messages: AnswerMessages, pacer: Pacer, notes: Sequence[str] = ()) -> None:
-        """`notes` are this chat's own sentences for the asker."""
+        """`notes` are sentences of its own for the asker."""
         self._messages = messages
         self._channel = messages.channel
         self._pacer = pacer
@@ -51,12 +52,12 @@ class DiscordReplyView:
             await self._end_silence()
             await self._show_if_due(text)
 
-    async def finish(self, outcome: Outcome, notes: Sequence[str]) -> None:
+    async def finish(self, outcome: Outcome) -> None:
         await self._end_silence()
         if outcome.state is RequestState.FORGOTTEN:
             await self._messages.delete()
             return
-        thread_name, notes = outcome.thread_name, [*notes, *self._notes]
+        thread_name, notes = outcome.thread_name, [*outcome.notes, *self._notes]
         if thread_name is not None and (names := missing_for_threads(self._channel)):
             notes.append(f"Ask on by replying: for a thread I need {listed(names)} here.")
             thread_name = None
@@ -64,7 +65,15 @@ class DiscordReplyView:
             await self._pacer.wait(self._channel.id)
         else:
             self._pacer.take(self._channel.id)
-        await self._messages.show(final_contents(outcome.text, notes), finished=True)
+        try:
+            await self._messages.show(final_contents(outcome.text, notes), finished=True)
+        except discord.HTTPException as error:
+            if error.status == 429 or error.status >= 500:
+                raise
+            log.warning("Discord refuses the answer to message %s", self._messages.request.id, exc_info=True)
+            # Such as a word that the server's rules do not allow; where nothing may be shown, nothing is.
+            await self._messages.show([f"{REFUSED} ({error.text or error.code})."[:LIMIT]], finished=True)
+            return
         self._thread_name = thread_name
 
     async def recorded(self) -> None:

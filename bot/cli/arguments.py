@@ -5,13 +5,14 @@ from __future__ import annotations
 import os.path
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from PIL.Image import Image
 
 from bot.cli.failures import InputError
 from inference.errors import PictureError
-from inference.pictures import MAX_BYTES, open_picture
+from inference.pictures import MAX_BYTES, fitted, open_picture
 
 STDIN = "-"
 PICTURE_SUFFIXES = frozenset(
@@ -40,23 +41,37 @@ def pictures_and_text(arguments: Sequence[str]) -> tuple[list[str], str | None]:
     return images, well_formed(texts[0]) if texts else None
 
 
-def read_pictures(images: Sequence[str]) -> list[Image]:
-    """The pictures in the named files, in order; `-` is stdin.
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A picture that is decoded when it is needed, so that many of them take little memory."""
+
+    name: str
+    data: bytes | None
+    """What stdin gave, which cannot be read again."""
+
+    def fitted(self, size: int) -> Image:
+        """The picture in the size that the model takes.
+
+        Raises:
+            InputError: it is not there or not readable as a picture; the message names it.
+        """
+        data = _read_bytes(self.name) if self.data is None else self.data
+        try:
+            return fitted(open_picture(data), size)
+        except PictureError as error:
+            name = "stdin" if self.name == STDIN else shortened(self.name)
+            raise InputError(f"{name}: {error}") from error
+
+
+def find_pictures(images: Sequence[str]) -> list[PictureFile]:
+    """The named pictures, in order; `-` is stdin.
 
     Raises:
-        InputError: a file is not there or not readable as a picture; the message names it.
+        InputError: more than one is to come from stdin.
     """
     if images.count(STDIN) > 1:
         raise InputError("Only one picture can come from stdin: give - once.")
-    return [_read_picture(image) for image in images]
-
-
-def _read_picture(image: str) -> Image:
-    data = _read_bytes(image)
-    try:
-        return open_picture(data)
-    except PictureError as error:
-        raise InputError(f"{'stdin' if image == STDIN else shortened(image)}: {error}") from error
+    return [PictureFile(image, _read_bytes(image) if image == STDIN else None) for image in images]
 
 
 def _read_bytes(image: str) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from PIL.Image import Image
 from rich.console import Console
 
-from bot.cli.arguments import pictures_and_text, read_pictures
+from bot.cli.arguments import find_pictures, pictures_and_text
 from bot.cli.model import opened
 from bot.cli.options import ModelChoice, Sampling, TaskChoice
 from bot.cli.output import AnswerRecord, print_answers
@@ -33,23 +33,25 @@ def ask(
     images, text = pictures_and_text(arguments)
     check(task, images, text)
     examples = examples_of(task)
-    pictures = read_pictures(images)
+    files = find_pictures(images)
 
-    def requests(*, base: bool) -> list[TaskRequest]:
+    def requests(size: int, *, base: bool) -> list[TaskRequest]:
+        pictures = [file.fitted(size) for file in files]
+        shown = [(file.fitted(size), answer) for file, answer in examples]
         return [
             replace(request, options=sampling.applied_to(request.options))
-            for request in requests_of(task, pictures, text, examples, base=base)
+            for request in requests_of(task, pictures, text, shown, base=base)
         ]
 
-    requests(base=False)  # what is wrong with them is told before a model is loaded
+    requests(1, base=False)  # what is wrong with them or a picture is told before a model is loaded
 
     async def answered() -> list[AnswerRecord]:
         stderr = Console(stderr=True)
         async with opened(model, stderr) as engine:
             with stderr.status("Looking …") if stderr.is_terminal else nullcontext():
-                wanted = requests(base=not was_trained_on_turns(engine))
+                wanted = requests(engine.picture_size, base=not was_trained_on_turns(engine))
                 if task.mode == "classify" and task.by != "generation":
-                    return await _ranked(engine, pictures, labels_of(task), wanted)
+                    return await _ranked(engine, labels_of(task), wanted)
                 return await _generated(engine, wanted)
 
     print_answers(asyncio.run(answered()), as_json=as_json)
@@ -73,11 +75,16 @@ async def _generated(engine: Engine, requests: Sequence[TaskRequest]) -> list[An
 
 
 async def _ranked(
-    engine: Engine, pictures: Sequence[Image], labels: Sequence[str], requests: Sequence[TaskRequest]
+    engine: Engine, labels: Sequence[str], requests: Sequence[TaskRequest]
 ) -> list[AnswerRecord]:
     start = time.perf_counter()
     rankings = await asyncio.gather(
-        *(tasks.classify_by_rank(engine, picture, labels) for picture in pictures)
+        *(
+            tasks.classify_by_rank(engine, item, labels)
+            for request in requests
+            for item in request.prompt
+            if isinstance(item, Image)
+        )
     )
     seconds = time.perf_counter() - start
     return [

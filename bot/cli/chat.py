@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, aclosing
 from PIL.Image import Image
 from rich.console import Console
 
-from bot.cli.arguments import read_pictures
+from bot.cli.arguments import find_pictures
 from bot.cli.conversation_window import ConversationWindow
 from bot.cli.faces import Face, face_of_this_process
 from bot.cli.failures import InputError, failure_of_ours
@@ -45,7 +45,9 @@ def chat(images: Sequence[str], model: ModelChoice, sampling: Sampling) -> None:
         InputError, InferenceError: the model or a picture named in `images` cannot be had.
         KeyboardInterrupt: the person left by Ctrl-C.
     """
-    pictures = read_pictures(images)
+    files = find_pictures(images)
+    for file in files:
+        file.fitted(1)  # what cannot be read is told before a model is loaded
     face = face_of_this_process()
     # The loop stands still while a line is typed, so that the prompt has Python's own line editing and
     # Ctrl-C there raises KeyboardInterrupt; while something is answered, Ctrl-C cancels the answer.
@@ -54,6 +56,7 @@ def chat(images: Sequence[str], model: ModelChoice, sampling: Sampling) -> None:
         try:
             engine = runner.run(stack.enter_async_context(opened(model, Console(stderr=True))))
             face.greet(model.checkpoint)
+            pictures = [file.fitted(engine.picture_size) for file in files]
             Conversation(engine, sampling, face, pictures, run=runner.run).talk()
         finally:
             runner.run(stack.aclose())
@@ -91,7 +94,8 @@ class Conversation:
         match command:
             case "/image" if argument:
                 try:
-                    self._waiting += read_pictures([_path(argument)])
+                    files = find_pictures([_path(argument)])
+                    self._waiting += [file.fitted(self._engine.picture_size) for file in files]
                 except InputError as error:
                     self._face.hint(str(error))
             case "/image":

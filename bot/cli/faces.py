@@ -14,6 +14,7 @@ from rich.text import Text
 
 from bot.cli.failures import say
 from bot.cli.output import trimmed
+from bot.cli.streams import put
 
 Write = Callable[[str], None]
 
@@ -62,9 +63,9 @@ class Pipe:
     @contextmanager
     def answer(self) -> Iterator[Write]:
         try:
-            yield trimmed(lambda piece: print(piece, end="", flush=True))
+            yield trimmed(lambda piece: put(piece, end=""))
         finally:
-            print(flush=True)
+            put("")
 
     def hint(self, text: str) -> None:
         say(text)

@@ -69,20 +69,36 @@ def failure_of_ours(what: str) -> str:
 
 def exit_status(command: Callable[[], object]) -> int:
     """Runs `command` and turns whatever happens into an exit status and at most one sentence."""
+    status = _status_of(command)
     try:
-        status = command()
         # What is still buffered must fail here, not at the interpreter's end where it cannot be caught.
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # The interpreter flushes stdout once more at its end, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return READER_GONE
-    except SystemExit:  # what typer and rich make of a broken pipe, the only place where they exit
+        if isinstance(error, BrokenPipeError):
+            return READER_GONE
+        if status == 0:
+            say(cannot_be_written(error))
+            return BAD_INPUT
+    return status
+
+
+def cannot_be_written(error: OSError) -> str:
+    """The sentence for a stdout that takes nothing more."""
+    return f"Stdout cannot be written ({error.strerror}): send it somewhere else."
+
+
+def _status_of(command: Callable[[], object]) -> int:
+    try:
+        status = command()
+    except (BrokenPipeError, SystemExit):  # SystemExit: what typer and rich make of a broken pipe, only there
         return READER_GONE
     except KeyboardInterrupt:
         return INTERRUPTED
     except typer.TyperException as error:
-        say(f"{' '.join(error.format_message().split()).rstrip('.')}; see idefics-bot --help.")
+        message = " ".join(error.format_message().split()).replace("Value error, ", "")  # pydantic's words
+        say(f"{message.rstrip('.')}; see idefics-bot --help.")
         return BAD_INPUT
     except EngineError as error:
         logger.exception("The engine failed")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 Mode = Literal["chat", "caption", "prompted-caption", "vqa", "classify", "few-shot", "story"]
 Quantization = Literal["none", "8bit", "4bit"]
+Dtype = Literal["float32", "bfloat16", "float16"]
 RankBy = Literal["rank", "generation"]
 
 

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+from bot.cli.streams import put
 from inference.surface import FinishReason
 
 
@@ -33,11 +34,11 @@ def print_answers(answers: Sequence[AnswerRecord], *, as_json: bool) -> None:
     """Prints the answers in order."""
     for answer in answers:
         if as_json:
-            print(answer.to_json())
+            put(answer.to_json())
         elif len(answers) > 1:
-            print(" ".join(printable(answer.text).split()))
+            put(" ".join(printable(answer.text).split()))
         else:
-            print(printable(answer.text))
+            put(printable(answer.text))
 
 
 def printable(text: str) -> str:

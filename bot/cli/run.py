@@ -35,8 +35,8 @@ WITHOUT_CONTENT = (
 )
 
 
-def run(config: Path | None) -> None:
-    """Answers in Discord until it is ended.
+def run(config: Path | None, *, verbose: bool) -> None:
+    """Answers in Discord until it is ended; `verbose`: see `configure_logs`.
 
     Raises:
         InputError: the settings or the token cannot be used, or there is no Discord.
@@ -44,7 +44,7 @@ def run(config: Path | None) -> None:
     """
     settings = configuration(config)
     try:
-        configure_logs(settings.log)
+        configure_logs(settings.log, verbose=verbose)
         # The library misses what only voice needs.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         asyncio.run(until_signalled(serve_discord(settings, configured)))
@@ -70,7 +70,6 @@ async def serve_discord(settings: Settings, open_engine: OpenEngine) -> None:
             client = IdeficsClient(
                 service=parts.service,
                 store=parts.store,
-                fetcher=fetcher,
                 address=address,
                 ping_author=settings.discord.ping_author,
                 message_content=message_content,

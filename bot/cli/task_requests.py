@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PIL.Image import Image
 
-from bot.cli.arguments import read_pictures, well_formed
+from bot.cli.arguments import PictureFile, find_pictures, well_formed
 from bot.cli.failures import InputError
 from bot.cli.options import Mode, TaskChoice
 from bot.conversation.turns import OPENING_QUESTION
@@ -86,11 +86,11 @@ def labels_of(task: TaskChoice) -> list[str]:
     return [label.strip() for label in well_formed(task.labels or "").split(",")]
 
 
-def examples_of(task: TaskChoice) -> list[tuple[Image, str]]:
+def examples_of(task: TaskChoice) -> list[tuple[PictureFile, str]]:
     """The pictures and answers of `--example`.
 
     Raises:
-        InputError: one is not written IMAGE=ANSWER, or its picture cannot be read.
+        InputError: one is not written IMAGE=ANSWER.
     """
     parts = [example.partition("=") for example in task.examples]
     for (image, _, answer), example in zip(parts, task.examples, strict=True):
@@ -98,5 +98,5 @@ def examples_of(task: TaskChoice) -> list[tuple[Image, str]]:
             raise InputError(
                 f"Write an example as a picture and its answer, house.png='A red house.', not {example!r}."
             )
-    pictures = read_pictures([image for image, _, _ in parts])
-    return [(picture, well_formed(answer)) for picture, (_, _, answer) in zip(pictures, parts, strict=True)]
+    files = find_pictures([image for image, _, _ in parts])
+    return [(file, well_formed(answer)) for file, (_, _, answer) in zip(files, parts, strict=True)]

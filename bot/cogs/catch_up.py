@@ -46,7 +46,10 @@ class CatchUp(commands.Cog):
                 log.info("Answering %d questions from before the start", owed)
         for place, seen in await self.client.store.seen_places():
             if self.client.audience.serves(place):
-                await self._catch_up(place, max(seen, self._newest.get(place.id, 0)))
+                try:
+                    await self._catch_up(place, max(seen, self._newest.get(place.id, 0)))
+                except Exception:
+                    log.exception("What was missed in channel %s could not be read", place.id)
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
@@ -73,7 +76,10 @@ class CatchUp(commands.Cog):
             log.info("Cannot read what was missed in channel %s: %s", place.id, error)
             return
         for message in reversed(missed):
-            await self._receive(message)
+            try:
+                await self._receive(message)
+            except Exception:
+                log.exception("Message %s in channel %s could not be taken in", message.id, place.id)
             await self.client.store.mark_seen(place.id, message.id)
 
     async def _channel(self, place: Place, seen: int) -> Readable | None:
@@ -87,7 +93,7 @@ class CatchUp(commands.Cog):
                 channel = await self.client.fetch_channel(place.id)
             except discord.NotFound as error:
                 if error.code == Code.UNKNOWN_CHANNEL:
-                    await self.client.store.forget_place(place.id)
+                    await self.client.service.place_deleted(place.id)
                 return None
             except (discord.Forbidden, discord.InvalidData) as error:
                 log.info("Cannot look into channel %s: %s", place.id, error)

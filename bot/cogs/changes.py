@@ -37,12 +37,12 @@ class Changes(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_thread_delete(self, event: discord.RawThreadDeleteEvent) -> None:
-        await self.client.store.forget_place(event.thread_id)
+        await self.client.service.place_deleted(event.thread_id)
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        await self.client.store.forget_place(channel.id)
+        await self.client.service.place_deleted(channel.id)
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        await self.client.store.forget_server(guild.id)
+        await self.client.service.server_left(guild.id)

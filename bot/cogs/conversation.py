@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import discord
 from discord.ext import commands
 
-from bot.bridge.backfill import backfill
+from bot.bridge.backfill import earlier_messages
 from bot.bridge.buttons import Action
 from bot.bridge.permissions import listed, missing_to_answer
 from bot.conversation.messages import Message, Origin, PlaceKind, Reference
 from bot.conversation.ports import Refusal
+from bot.conversation.recent import Recent
 
 if TYPE_CHECKING:
     from bot.client import IdeficsClient
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REFUSALS_APART = timedelta(minutes=1)
+REMEMBERED = 10_000
+"""People and places that were told something; of those forgotten, one is told once more."""
 
 UNSEEN_REPLY = (
     "I cannot see the message that you replied to: for that I need the message content intent, "
@@ -33,9 +37,9 @@ UNSEEN_IN_THREAD = "I cannot read messages here that do not mention me; please m
 class Conversation(commands.Cog):
     def __init__(self, client: IdeficsClient) -> None:
         self.client = client
-        self._refused_at: dict[int, datetime] = {}
-        self._told_unseen: set[int] = set()
-        self._told_forbidden: set[tuple[int, int]] = set()
+        self._refused_at: Recent[int, datetime] = Recent(REMEMBERED)
+        self._told_unseen: Recent[int, bool] = Recent(REMEMBERED)
+        self._told_forbidden: Recent[tuple[int, int], bool] = Recent(REMEMBERED)
 
     @commands.Cog.listener("on_message")
     async def receive(self, discord_message: discord.Message) -> None:
@@ -46,24 +50,17 @@ class Conversation(commands.Cog):
                 await self._say_forbidden(discord_message, names)
             return
         if await self._is_unseen_in_own_thread(message):
-            if message.place.id not in self._told_unseen:
-                self._told_unseen.add(message.place.id)
+            if not self._told_unseen.get(message.place.id):
+                self._told_unseen[message.place.id] = True
                 await self._say(discord_message, UNSEEN_IN_THREAD)
             return
-        if self._replies_to_unseen(message):
-            self.client.audience.notes[message.id] = UNSEEN_REPLY
+        notes = [UNSEEN_REPLY] if self._replies_to_unseen(message) else []
+        earlier = None
         if self.client.intents.message_content:
-            await backfill(
-                discord_message,
-                message,
-                converter=self.client.converter,
-                fetcher=self.client.fetcher,
-                store=self.client.store,
-            )
-        try:
-            result = await self.client.service.receive(message, self.client.audience)
-        finally:
-            self.client.audience.notes.pop(message.id, None)
+            earlier = partial(earlier_messages, discord_message, self.client.converter)
+        result = await self.client.service.receive(
+            message, self.client.audience, notes=notes, earlier=earlier
+        )
         if isinstance(result, Refusal):
             await self.refuse(discord_message, result)
 
@@ -151,9 +148,9 @@ class Conversation(commands.Cog):
     async def _say_forbidden(self, message: discord.Message, names: list[str]) -> None:
         """Privately, as it cannot be said where it was asked; once per person and channel."""
         key = (message.author.id, message.channel.id)
-        if key in self._told_forbidden:
+        if self._told_forbidden.get(key):
             return
-        self._told_forbidden.add(key)
+        self._told_forbidden[key] = True
         log.info("Not answered in channel %s: %s missing", message.channel.id, ", ".join(names))
         channel = getattr(message.channel, "mention", "that channel")
         try:

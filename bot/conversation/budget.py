@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Generic, TypeVar
 
 from PIL import Image
 
 from bot.conversation.messages import Photo
+from bot.conversation.recent import Recent
 from bot.conversation.turns import Content, Exchange
 from inference import tasks
 from inference.prompt import Generated
@@ -19,29 +18,7 @@ from inference.tasks import Turn
 MAX_PICTURES = 10
 """In one prompt. Each takes the vision encoder's whole work, and models were trained on a few at a time."""
 
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
-
 _ANY_PICTURE = Image.new("RGB", (1, 1))
-
-
-class Recent(Generic[K, V]):
-    """A dictionary that keeps the entries used last."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._entries: OrderedDict[K, V] = OrderedDict()
-
-    def get(self, key: K) -> V | None:
-        if key in self._entries:
-            self._entries.move_to_end(key)
-        return self._entries.get(key)
-
-    def __setitem__(self, key: K, value: V) -> None:
-        self._entries[key] = value
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._size:
-            self._entries.popitem(last=False)
 
 
 class Budget:

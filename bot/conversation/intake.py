@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -12,11 +12,17 @@ from bot.conversation.budget import MAX_PICTURES
 from bot.conversation.messages import Message, PhotoOffer, SkippedPhoto
 from bot.conversation.ports import PhotoFetcher, StoredPhoto
 
+_AT_A_TIME = 8
+"""Earlier messages whose pictures are fetched at the same time."""
+
 
 @dataclass(eq=False, slots=True)
 class Reception:
     """One message on its way in."""
 
+    message: Message
+    in_turn: bool
+    """It is taken in by itself, not along with another."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     deleted: bool = False
     """It was deleted meanwhile: nothing of it must be kept."""
@@ -45,29 +51,42 @@ class Intake:
         self._receptions: dict[int, list[Reception]] = {}
         # In order: a question that follows a picture must not overtake it.
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._few = asyncio.Semaphore(_AT_A_TIME)
 
     def has(self, message_id: int) -> bool:
         """The message is being taken in."""
-        return message_id in self._receptions
+        return any(reception.in_turn for reception in self._receptions.get(message_id, ()))
 
     @asynccontextmanager
     async def of(self, message: Message) -> AsyncIterator[Reception]:
         """For as long as the message is taken in; begins when those before it in its place are done."""
-        reception = Reception()
-        self._receptions.setdefault(message.id, []).append(reception)
         turn = self._turns.setdefault(message.place.id, asyncio.Lock())
-        try:
+        with self._registered(message, in_turn=True) as reception:
             async with turn:
                 yield reception
+
+    @contextmanager
+    def along(self, messages: Sequence[Message]) -> Iterator[list[Reception]]:
+        """For as long as messages are taken in along with another one of their place, in its turn."""
+        with ExitStack() as stack:
+            yield [stack.enter_context(self._registered(one, in_turn=False)) for one in messages]
+
+    @contextmanager
+    def _registered(self, message: Message, *, in_turn: bool) -> Iterator[Reception]:
+        reception = Reception(message, in_turn)
+        self._receptions.setdefault(message.id, []).append(reception)
+        try:
+            yield reception
         finally:
             self._receptions[message.id].remove(reception)
             if not self._receptions[message.id]:
                 del self._receptions[message.id]
             reception.over.set()
 
-    async def delete(self, message_id: int) -> None:
-        """The message was deleted; returns when it is no longer being taken in."""
-        receptions = list(self._receptions.get(message_id, ()))
+    async def delete(self, is_deleted: Callable[[Message], bool]) -> None:
+        """These messages were deleted; returns when they are no longer being taken in."""
+        every = (reception for each in self._receptions.values() for reception in each)
+        receptions = [reception for reception in every if is_deleted(reception.message)]
         for reception in receptions:
             reception.deleted = True
         for reception in receptions:
@@ -90,3 +109,12 @@ class Intake:
             tuple(result for result in results if isinstance(result, SkippedPhoto)),
             max(0, len(offers) - MAX_PICTURES),
         )
+
+    async def fetch_each(self, messages: Sequence[Message]) -> list[Fetched]:
+        """The pictures of each; few messages at a time, as there may be many and others ask meanwhile."""
+
+        async def fetch(message: Message) -> Fetched:
+            async with self._few:
+                return await self.fetch(message.offers)
+
+        return await asyncio.gather(*(fetch(message) for message in messages))

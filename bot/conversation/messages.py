@@ -32,6 +32,17 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What settings and examples can belong to: a place or a server.
+
+    The id alone does not say which: a server's first channel may have the server's id.
+    """
+
+    id: int
+    is_server: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where messages stand. `parent_id` is a thread's channel; `server_id` is None outside servers."""
 
@@ -39,6 +50,12 @@ class Place:
     kind: PlaceKind
     server_id: int | None = None
     parent_id: int | None = None
+
+    @property
+    def scopes(self) -> list[Scope]:
+        """The place itself, then its channel, then its server, as far as it has them."""
+        around = [Scope(id) for id in (self.id, self.parent_id) if id is not None]
+        return around if self.server_id is None else [*around, Scope(self.server_id, is_server=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,16 @@ from enum import StrEnum
 from typing import Protocol
 
 from bot.conversation.channel_settings import ChannelSettings
-from bot.conversation.messages import Message, Person, Photo, PhotoOffer, Place, Remembered, SkippedPhoto
+from bot.conversation.messages import (
+    Message,
+    Person,
+    Photo,
+    PhotoOffer,
+    Place,
+    Remembered,
+    Scope,
+    SkippedPhoto,
+)
 
 
 class RequestState(StrEnum):
@@ -34,6 +43,10 @@ class Request:
     state: RequestState
     answer_ids: tuple[int, ...] = ()
     """The bot's messages that hold the answer, first to last; one from the moment it is posted."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the asker, whatever the answer: such as which picture cannot be used, and why."""
+    failure: str | None = None
+    """Why there is nothing to ask the model; the notes say it to the asker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,11 @@ class Outcome:
     """From the start of the work to the end of the answer."""
     error: str | None = None
     """Of a FAILED one: what went wrong, for the log and the record; what people read is in the notes."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the asker below the text: the request's, that it was stopped, what went wrong.
+
+    Without text there is at least one, unless the outcome is FORGOTTEN.
+    """
     thread_name: str | None = None
     """A thread of this name (100 characters at most) shall be opened from the question, and adopted."""
 
@@ -78,10 +96,35 @@ class Store(Protocol):
         """
         ...
 
-    async def open_request(self, message: Message, photos: Sequence[StoredPhoto]) -> Request | None:
+    async def record_messages(self, said: Sequence[tuple[Message, Sequence[StoredPhoto]]]) -> None:
+        """Messages that were not said to the bot, as `record_message` does: all or none."""
+        ...
+
+    async def open_request(
+        self,
+        message: Message,
+        photos: Sequence[StoredPhoto],
+        *,
+        notes: Sequence[str] = (),
+        failure: str | None = None,
+    ) -> Request | None:
         """Records a question and opens the request for its answer: neither is ever there without the other.
 
-        None if it has one already, whatever its state.
+        None if it has one already, whatever its state. `notes` and `failure` are the request's.
+        """
+        ...
+
+    async def amend_request(
+        self,
+        message: Message,
+        photos: Sequence[StoredPhoto],
+        *,
+        notes: Sequence[str] = (),
+        failure: str | None = None,
+    ) -> Request | None:
+        """Records a question as it is after an edit, and its answer is owed again: both or neither.
+
+        None if it has no request, or was forgotten.
         """
         ...
 
@@ -111,12 +154,16 @@ class Store(Protocol):
         """The request for an answer to this message."""
         ...
 
+    async def was_asked_in(self, place_id: int) -> bool:
+        """Something was asked in this place, whatever became of it."""
+        ...
+
     async def outcome(self, request_id: int) -> Outcome | None:
         """How the request ended last, for those who show it again; None while it is owed."""
         ...
 
     async def reopen_request(self, request_id: int) -> Request:
-        """For Regenerate and edits: the request is owed again, its answer is not in the history any more."""
+        """For Regenerate: the request is owed again, its answer is not in the history any more."""
         ...
 
     async def history(self, place: Place, before: int, limit: int) -> list[Remembered]:
@@ -128,18 +175,29 @@ class Store(Protocol):
         """
         ...
 
+    async def newest_with_photo(self, place: Place, before: int, within: int) -> list[Remembered]:
+        """The newest of the `within` messages before that shows a picture, and its answer, if it has one.
+
+        Where a thread has none, it is the question that it was opened from.
+        """
+        ...
+
     async def message(self, message_id: int) -> Remembered | None:
         """A message, or the answer that this message of the bot's holds a part of."""
         ...
 
     async def photo_data(self, sha256: str) -> bytes | None: ...
 
+    async def shows_photo(self, place_id: int, sha256: str) -> bool:
+        """A message in this place shows the picture."""
+        ...
+
     async def settings(self, place: Place) -> list[ChannelSettings]:
         """The place's own settings, then its channel's, then its server's."""
         ...
 
-    async def change_settings(self, scope_id: int, settings: ChannelSettings) -> None:
-        """Replaces what a thread, channel or server (by its id) has set itself."""
+    async def change_settings(self, scope: Scope, settings: ChannelSettings) -> None:
+        """Replaces what a thread, channel or server has set itself."""
         ...
 
     async def adopt_thread(self, thread: Place, request_id: int) -> None:
@@ -189,8 +247,10 @@ class ReplyView(Protocol):
     One call at a time, in this order: any number of `waiting` and `update`, then `finish` and `recorded`, or
     `suspend`, once.
     Calls may be slow; nothing waits for them while generating. An exception is logged, and after one from
-    `waiting` or `update` only the last call still comes. A view of a request that has `answer_ids` goes on
-    in those messages. It tells the store of each message it posts by `Store.add_answer_message`.
+    `waiting` or `update` only the last call still comes. After one from `finish` it is called again, and
+    if it fails for minutes, the request is left owed; so it does not raise where trying again is no use.
+    A view of a request that has `answer_ids` goes on in those messages. It tells the store of each
+    message it posts by `Store.add_answer_message`.
     """
 
     async def waiting(self, place_in_line: int) -> None:
@@ -204,12 +264,10 @@ class ReplyView(Protocol):
         """All of the answer so far; only the latest counts, so a view may skip some."""
         ...
 
-    async def finish(self, outcome: Outcome, notes: Sequence[str]) -> None:
-        """The final text, which may be empty, and below it `notes`.
+    async def finish(self, outcome: Outcome) -> None:
+        """The final text, which may be empty, and below it the notes.
 
-        Notes are sentences for the asker: which picture was skipped, that it was stopped, what went wrong.
-        Without text there is at least one, unless the outcome is FORGOTTEN: the question is gone, and what
-        was shown of the answer shall go too.
+        If the outcome is FORGOTTEN, the question is gone, and what was shown of the answer shall go too.
         """
         ...
 

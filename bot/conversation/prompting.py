@@ -8,14 +8,14 @@ from collections.abc import Iterable
 
 from PIL import Image
 
-from bot.conversation.budget import Budget, Recent
+from bot.conversation.budget import Budget
 from bot.conversation.channel_settings import ChannelSettings, History, Mode
 from bot.conversation.messages import Photo, Place, Remembered
 from bot.conversation.ports import Store
-from bot.conversation.turns import OPENING_QUESTION, Content, exchanges
+from bot.conversation.recent import Recent
+from bot.conversation.turns import OPENING_QUESTION, exchanges, turns_of
 from bot.conversation.window import replied_message, window
 from inference import tasks
-from inference.prompt import Generated
 from inference.surface import Engine
 from inference.tasks import TaskRequest, Turn
 
@@ -76,12 +76,7 @@ class Prompter:
         length = self.answer_length(request, settings)
         kept = self._budget.fit(place.id, exchanges(shown.messages), length, cut_off=shown.cut_off)
         pictures = await self._album.pictures(photo for exchange in kept for photo in exchange.photos)
-        turns: list[Turn] = []
-        for exchange in kept:
-            turns.append(Turn("User", _with_pictures(exchange.question, pictures)))
-            if exchange.answer:
-                turns.append(Turn("Assistant", _with_pictures(exchange.answer, pictures)))
-        return tasks.conversation(turns, base=self._base)
+        return tasks.conversation(turns_of(kept, pictures), base=self._base)
 
     async def of_each(
         self, photos: Iterable[Photo], text: str, settings: ChannelSettings
@@ -119,13 +114,3 @@ class Prompter:
 def _decode(data: bytes) -> Image.Image:
     with Image.open(io.BytesIO(data)) as image:
         return image.convert("RGB")
-
-
-def _with_pictures(
-    content: Content, pictures: dict[str, Image.Image]
-) -> tuple[str | Image.Image | Generated, ...]:
-    return tuple(
-        pictures[item.sha256] if isinstance(item, Photo) else item
-        for item in content
-        if not isinstance(item, Photo) or item.sha256 in pictures
-    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from bot.conversation import notes
@@ -20,6 +21,9 @@ from inference.errors import InferenceError
 
 log = logging.getLogger(__name__)
 
+RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0)
+"""Between the times that the end of an answer is tried to be shown; then it is left owed."""
+
 
 @dataclass(eq=False, slots=True)
 class _Run:
@@ -33,6 +37,8 @@ class _Run:
     working: bool = False
     """The model is asked: what `end` interrupts."""
     finishing: bool = False
+    given_up: asyncio.Event = field(default_factory=asyncio.Event)
+    """Its end is not to be shown again if that has failed."""
     ended: RequestState | None = None
     """What it was made to end as; WAITING leaves it owed."""
     started_at: float = 0.0
@@ -50,9 +56,6 @@ class Order:
     """It was not answered before: its answer may open a thread."""
     varied: bool = False
     """The answer should be another one than the last."""
-    notes: Sequence[str] = field(default=())
-    failure: str | None = None
-    """Why there is nothing to ask the model; the notes say it to the asker."""
 
 
 class Runs:
@@ -93,7 +96,7 @@ class Runs:
         if self._closed:
             return request
         showing = Showing(audience.view(request))
-        run = _Run(request, showing, order, self._clock(), list(order.notes))
+        run = _Run(request, showing, order, self._clock(), list(request.notes))
         self._runs[request.id] = self._silent[request.id] = run
         line = self._lines.setdefault(request.place.id, deque()) if order.own else None
         if line is not None:
@@ -112,17 +115,20 @@ class Runs:
         if run is None:
             return False
         ends = not run.finishing
-        if ends:
-            run.ended = state
-            if run.working and run.task is not None:
-                run.task.cancel()
-        await asyncio.wait({run.task or self._start(run)})
+        await asyncio.wait({self._ending(run, state)})
         return ends
+
+    async def abandon(self, is_gone: Callable[[Place], bool]) -> None:
+        """Ends the requests in places that are gone and leaves them owed: nothing can be shown there."""
+        runs = [run for run in self._runs.values() if is_gone(run.request.place)]
+        if runs:
+            await asyncio.wait({self._ending(run, RequestState.WAITING) for run in runs})
 
     async def close(self, grace: float) -> None:
         """Starts nothing more; what still runs after `grace` seconds is left owed."""
         self._closed = True
         for run in self._runs.values():
+            run.given_up.set()
             if run.task is None:
                 run.ended = RequestState.WAITING
                 self._start(run)
@@ -137,6 +143,15 @@ class Runs:
         if late:
             log.info("%d answers are left for the next start", len(late))
             await asyncio.wait(late)
+
+    def _ending(self, run: _Run, state: RequestState) -> asyncio.Task[None]:
+        if not run.finishing:
+            run.ended = state
+            if run.working and run.task is not None:
+                run.task.cancel()
+        elif state is not RequestState.STOPPED:
+            run.given_up.set()
+        return run.task or self._start(run)
 
     def _start(self, run: _Run) -> asyncio.Task[None]:
         run.task = asyncio.create_task(self._run(run), name=f"answer {run.request.id}")
@@ -172,15 +187,28 @@ class Runs:
                 await run.showing.suspend()
                 return
             # Shown first: if the program ends in between, it is shown again in the same place.
-            await run.showing.finish(outcome, run.notes)
+            if not await self._is_shown(run, outcome):
+                log.error("The answer to %d is left for the next start", run.request.id)
+                return
             await self._store.finish_request(run.request.id, outcome)
             await run.showing.recorded()
         except asyncio.CancelledError:
             await run.showing.suspend()
             raise
 
+    async def _is_shown(self, run: _Run, outcome: Outcome) -> bool:
+        """Shows the end of an answer, however often that takes; nobody shall be left with half of one."""
+        for delay in RETRY_AFTER_S:
+            if await run.showing.finish(outcome) or outcome.state is RequestState.FORGOTTEN:
+                return True
+            with suppress(TimeoutError):
+                await asyncio.wait_for(run.given_up.wait(), delay)
+            if run.given_up.is_set():
+                return False
+        return await run.showing.finish(outcome)
+
     async def _outcome(self, run: _Run) -> Outcome | None:
-        """How the request ends, None if it is left owed; what the text does not say is added to the notes."""
+        """How the request ends, None if it is left owed."""
         run.started_at = self._clock()
         try:
             run.working = True
@@ -212,8 +240,8 @@ class Runs:
 
     async def _asked(self, run: _Run) -> Outcome:
         request, order = run.request, run.order
-        if order.failure is not None:
-            return self._ended(run, RequestState.FAILED, error=order.failure)
+        if request.failure is not None:
+            return self._ended(run, RequestState.FAILED, error=request.failure)
         question = await self._store.message(request.question_id)
         if question is None:
             return Outcome(RequestState.FORGOTTEN, "")
@@ -263,5 +291,6 @@ class Runs:
             first_token_seconds=(now if run.first_text_at is None else run.first_text_at) - run.started_at,
             total_seconds=now - run.started_at,
             error=error,
+            notes=tuple(run.notes),
             thread_name=thread_name,
         )

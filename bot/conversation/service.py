@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from bot.conversation import notes
 from bot.conversation.addressing import Verdict, address, is_conversation
 from bot.conversation.answering import Answerer
 from bot.conversation.channel_settings import ChannelSettings, History, resolve
 from bot.conversation.intake import Fetched, Intake, Reception
 from bot.conversation.limits import LimitKeeper, Limits
 from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind, Remembered
+from bot.conversation.notes import NOTHING_SAID, about_pictures
 from bot.conversation.ports import Audience, PhotoFetcher, Refusal, Request, RequestState, Store
 from bot.conversation.running import Order, Runs
 from inference.surface import Engine
+
+Earlier = Callable[[], Awaitable[Sequence[Message]]]
+"""The latest messages before another one of the same place, in any order."""
 
 EDIT_TIME = timedelta(hours=1)
 """After which an edit no longer makes a question of a message: nobody waits for its answer."""
@@ -55,10 +57,20 @@ class ReplyService:
         self._intake = Intake(fetcher)
         self._limits = LimitKeeper(limits, clock)
         answerer = Answerer(store, engine, base=base)
-        self._runs = Runs(store, answerer, self._limits, self._settings, clock)
+        self._runs = Runs(store, answerer, self._limits, self.settings, clock)
 
-    async def receive(self, message: Message, audience: Audience) -> Request | Refusal | None:
+    async def receive(
+        self,
+        message: Message,
+        audience: Audience,
+        *,
+        notes: Sequence[str] = (),
+        earlier: Earlier | None = None,
+    ) -> Request | Refusal | None:
         """Takes in a message; call it for every one that the chat sees, again if in doubt.
+
+        `notes` are the chat's own sentences for the asker, to be shown with the answer. `earlier` reads what
+        was said in the place before; it is called for the first question in a place where all counts.
 
         Returns once it is recorded and, if it is for the bot, its answer is on its way: the request, or a
         refusal to be told to its author. None: it is not for the bot, or it was received before. Messages of
@@ -67,7 +79,7 @@ class ReplyService:
         if message.origin is not Origin.PERSON or self._intake.has(message.id):
             return None
         async with self._intake.of(message) as reception:
-            return await self._take_in(message, audience, reception)
+            return await self._take_in(message, audience, reception, notes, earlier)
 
     async def edited(self, message: Message, audience: Audience) -> Request | Refusal | None:
         """Like `receive` for a message that was edited or got embeds; if it changed, its answer does too."""
@@ -95,13 +107,23 @@ class ReplyService:
         An answer goes with its question, and as a whole; one that is under way ends as FORGOTTEN. What a view
         takes away while it shows an answer is not meant: that is `Store.remove_answer_message`.
         """
-        await self._intake.delete(message_id)
+        await self._intake.delete(lambda message: message.id == message_id)
         request = await self._store.request_of_question(message_id)
         if request is None:
             request = await self._store.request_of_answer(message_id)
         if request is not None:
             await self._runs.end(request.id, RequestState.FORGOTTEN)
         await self._store.forget_message(message_id)
+
+    async def place_deleted(self, place_id: int) -> None:
+        """A channel with its threads, or a thread, is gone from the chat, with all that was said there."""
+        await self._end_in(lambda place: place_id in (place.id, place.parent_id))
+        await self._store.forget_place(place_id)
+
+    async def server_left(self, server_id: int) -> None:
+        """The bot is no longer in the server."""
+        await self._end_in(lambda place: place.server_id == server_id)
+        await self._store.forget_server(server_id)
 
     async def regenerate(self, request_id: int, audience: Audience) -> Request | Refusal | None:
         """Answers once more, and differently; None if it is being answered, or the question is gone."""
@@ -123,6 +145,10 @@ class ReplyService:
     def in_flight(self) -> int:
         """How many requests wait or are being answered."""
         return len(self._runs)
+
+    async def settings(self, place: Place) -> ChannelSettings:
+        """What counts in a place, resolved."""
+        return resolve((*await self._store.settings(place), self._defaults))
 
     async def stop(self, request_id: int) -> bool:
         """Ends a request, waiting or running, and keeps what there is of its answer; False if it is over."""
@@ -147,13 +173,25 @@ class ReplyService:
             group.create_task(self._intake.drain(grace))
             group.create_task(self._runs.close(grace))
 
+    async def _end_in(self, is_gone: Callable[[Place], bool]) -> None:
+        """Nothing is taken in or answered any more in places that are gone."""
+        await self._intake.delete(lambda message: is_gone(message.place))
+        await self._runs.abandon(is_gone)
+
     async def _take_in(
-        self, message: Message, audience: Audience, reception: Reception
+        self,
+        message: Message,
+        audience: Audience,
+        reception: Reception,
+        notes: Sequence[str] = (),
+        earlier: Earlier | None = None,
     ) -> Request | Refusal | None:
-        settings = await self._settings(message.place)
+        settings = await self.settings(message.place)
         own = await self._is_own(message.place)
         verdict = address(message, settings, own)
-        overheard = own or settings.history is History.ALL
+        all_counts = settings.history is History.ALL and not own
+        was_asked = all_counts and await self._store.was_asked_in(message.place.id)
+        overheard = own or was_asked
         if not verdict.answered:
             if overheard:
                 fetched = await self._intake.fetch(message.offers)
@@ -162,7 +200,7 @@ class ReplyService:
         if await self._store.request_of_question(message.id) is not None:
             return None
         if not message.text.strip() and not message.offers and message.reply_to is None:
-            return Refusal(notes.NOTHING_SAID) if verdict.meant else None
+            return Refusal(NOTHING_SAID) if verdict.meant else None
 
         async def accept() -> Request | None:
             fetched = await self._intake.fetch(message.offers)
@@ -171,12 +209,16 @@ class ReplyService:
                 if overheard:
                     await self._record(message, fetched, reception, addressed=False)
                 return None
+            if all_counts and not was_asked and earlier is not None:
+                await self._remember(await earlier())
             replied_to = await self._fetch_replied_to(message)
             if reception.deleted:
                 return None
-            request = await self._store.open_request(message, fetched.photos)
-            fetched += replied_to
-            return request and self._runs.add(request, audience, _order(fetched, own))
+            about = fetched + replied_to
+            request = await self._store.open_request(
+                message, fetched.photos, notes=(*about_pictures(about), *notes), failure=_failure(about)
+            )
+            return request and self._runs.add(request, audience, Order(own))
 
         return await self._limited(message.author, message.place, accept)
 
@@ -196,11 +238,12 @@ class ReplyService:
 
         async def accept() -> Request | None:
             await self._runs.end(request.id, RequestState.WAITING)
-            await self._record(message, fetched, reception, addressed=True)
             if reception.deleted:
                 return None
-            reopened = await self._store.reopen_request(request.id)
-            return self._runs.add(reopened, audience, replace(_order(fetched, own), first=False))
+            amended = await self._store.amend_request(
+                message, fetched.photos, notes=about_pictures(fetched), failure=_failure(fetched)
+            )
+            return amended and self._runs.add(amended, audience, Order(own, first=False))
 
         return await self._limited(message.author, message.place, accept)
 
@@ -230,22 +273,31 @@ class ReplyService:
         await self._store.record_message(replied_to, fetched.photos, addressed=False)
         return fetched
 
+    async def _remember(self, earlier: Sequence[Message]) -> None:
+        """Records what people said before the bot was first asked."""
+        said = [message for message in earlier if message.origin is Origin.PERSON]
+        with self._intake.along(said) as receptions:
+            fetched = await self._intake.fetch_each(said)
+            await self._store.record_messages(
+                [
+                    (reception.message, each.photos)
+                    for reception, each in zip(receptions, fetched, strict=True)
+                    if not reception.deleted
+                ]
+            )
+
     async def _record(
         self, message: Message, fetched: Fetched, reception: Reception, *, addressed: bool
     ) -> None:
         if not reception.deleted:
             await self._store.record_message(message, fetched.photos, addressed=addressed)
 
-    async def _settings(self, place: Place) -> ChannelSettings:
-        return resolve((*await self._store.settings(place), self._defaults))
-
     async def _is_own(self, place: Place) -> bool:
         own_thread = place.kind is PlaceKind.THREAD and await self._store.is_own_thread(place.id)
         return is_conversation(place, own_thread)
 
 
-def _order(fetched: Fetched, own: bool) -> Order:
+def _failure(fetched: Fetched) -> str | None:
     """A question with no usable picture among its pictures is not asked: another one would be described."""
-    said = tuple(notes.about_pictures(fetched))
     failed = fetched.skipped and not fetched.photos
-    return Order(own, notes=said, failure=" ".join(said) if failed else None)
+    return " ".join(about_pictures(fetched)) if failed else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from bot.conversation.ports import Outcome, ReplyView
@@ -39,12 +39,12 @@ class Showing:
         """All of the answer so far."""
         self._show(partial(self._view.update, text))
 
-    async def finish(self, outcome: Outcome, notes: Sequence[str]) -> None:
-        """Returns when the final text is shown, or could not be: an exception of the view is logged."""
+    async def finish(self, outcome: Outcome) -> bool:
+        """Whether the final text is shown; if not, an exception was logged, and it may be tried again."""
         self._next = None
         if self._calls is not None:
             await asyncio.wait({self._calls})
-        await self._end(partial(self._view.finish, outcome, notes))
+        return await self._end(partial(self._view.finish, outcome))
 
     async def recorded(self) -> None:
         """What was finished is in the history; an exception of the view is logged."""
@@ -79,9 +79,11 @@ class Showing:
         finally:
             self._calls = None
 
-    async def _end(self, call: Callable[[], Awaitable[None]]) -> None:
+    async def _end(self, call: Callable[[], Awaitable[None]]) -> bool:
         self._over = True
         try:
             await call()
         except Exception:
             log.exception("The end of a reply could not be shown.")
+            return False
+        return True

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from PIL.Image import Image
 
 from bot.conversation.messages import Person, Photo, Remembered
 from inference.prompt import Generated
+from inference.tasks import Turn
 
 OPENING_QUESTION = "What is in this image?"
 """Asked where somebody sends the bot a picture and says nothing."""
@@ -60,6 +63,16 @@ def exchanges(messages: Sequence[Remembered]) -> list[Exchange]:
     return found
 
 
+def turns_of(exchanges: Iterable[Exchange], pictures: Mapping[str, Image]) -> list[Turn]:
+    """Exchanges as what is said, with the pictures (by hash) that are there."""
+    turns: list[Turn] = []
+    for exchange in exchanges:
+        turns.append(Turn("User", _with_pictures(exchange.question, pictures)))
+        if exchange.answer:
+            turns.append(Turn("Assistant", _with_pictures(exchange.answer, pictures)))
+    return turns
+
+
 def in_order(messages: Iterable[Remembered]) -> list[Remembered]:
     """The messages, each once, oldest first, and answers right after their questions."""
     unique = {message.id: message for message in messages}.values()
@@ -96,3 +109,11 @@ def _add(said: list[str | Photo], more: list[str | Photo]) -> None:
         said[-1] = f"{said[-1]}\n{more[0]}"
         more = more[1:]
     said += more
+
+
+def _with_pictures(content: Content, pictures: Mapping[str, Image]) -> tuple[str | Image | Generated, ...]:
+    return tuple(
+        pictures[item.sha256] if isinstance(item, Photo) else item
+        for item in content
+        if not isinstance(item, Photo) or item.sha256 in pictures
+    )

@@ -53,7 +53,8 @@ async def window(store: Store, question: Remembered, place: Place, history: Hist
             # The question that a thread was opened from may itself be a reply to a picture.
             earlier = [*await _chain(store, earlier[0]), *earlier]
         if cut_off and own and not any(message.photos for message in earlier):
-            earlier = [*await _newest_with_picture(store, place, earlier[0]), *earlier]
+            pictured = await store.newest_with_photo(place, position(earlier[0]), LOOK_BACK)
+            earlier = [*pictured, *earlier]
         shown = {message.id for message in earlier}
         return Window(
             [*in_order(earlier), *(message for message in replied_to if message.id not in shown), question],
@@ -91,15 +92,6 @@ async def _chain(store: Store, question: Remembered) -> list[Remembered]:
         chain.append(earlier)
         message = earlier
     return chain[::-1]
-
-
-async def _newest_with_picture(store: Store, place: Place, before: Remembered) -> list[Remembered]:
-    """The newest message with a picture before a long talk without any, and its answer."""
-    older = await store.history(place, position(before), LOOK_BACK)
-    newest = next((message for message in reversed(older) if message.photos), None)
-    if newest is None:
-        return []
-    return [newest, *(message for message in older if message.by_bot and message.reply_to_id == newest.id)]
 
 
 def _since(before: int, messages: list[Remembered]) -> list[Remembered]:

@@ -14,8 +14,10 @@ from typing import Any
 
 from sqlalchemy import create_engine, insert
 
+from bot.conversation.channel_settings import History
 from bot.conversation.messages import Message, Origin, Person, Photo, Place, PlaceKind
 from bot.conversation.ports import Outcome, RequestState, StoredPhoto
+from bot.conversation.window import HISTORY_LIMIT, window
 from bot.store import tables
 from bot.store.repository import SqlStore
 
@@ -56,6 +58,14 @@ async def measure(path: Path, messages: int, repeats: int) -> dict[str, float]:
             before = draw.randrange(FIRST_ID + messages, end)
             await store.history(message_of(draw.randrange(CHANNELS)).place, before, WINDOW)
 
+        async def understood() -> None:
+            # No picture far and wide, so that it is looked for everywhere: the longest way there is.
+            number = draw.randrange(messages // 2, messages) // CHANNELS * CHANNELS + 1
+            question = await store.message(FIRST_ID + 2 * number)
+            assert question is not None
+            place = message_of(question.id).place
+            await window(store, question, place, History.ALL, own=True)
+
         async def record() -> None:
             await store.record_message(message_of(next(new)), [], addressed=False)
 
@@ -78,6 +88,7 @@ async def measure(path: Path, messages: int, repeats: int) -> dict[str, float]:
             what: await timed(what, work, repeats)
             for what, work in {
                 f"history of {WINDOW} messages": history,
+                f"all that {HISTORY_LIMIT} messages mean for one": understood,
                 "message recorded": record,
                 "message with a picture recorded": record_photo,
                 "request, from opened to finished": answer,

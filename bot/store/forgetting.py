@@ -36,7 +36,7 @@ FIGURES = (
 )
 """What an `Outcome` and a row of `requests` have under the same name, in the same form."""
 
-NO_OUTCOME: dict[str, Any] = dict.fromkeys((*FIGURES, "token_ids"))
+NO_OUTCOME: dict[str, Any] = dict.fromkeys((*FIGURES, "token_ids", "notes"))
 
 
 async def forget_message(connection: AsyncConnection, message_id: int) -> None:
@@ -50,7 +50,7 @@ async def forget_message(connection: AsyncConnection, message_id: int) -> None:
     await connection.execute(
         update(RequestRow)
         .where((RequestRow.id == message_id) | (RequestRow.id.in_(answered) & RequestRow.state.not_in(OWED)))
-        .values(state=RequestState.FORGOTTEN, **NO_OUTCOME)
+        .values(state=RequestState.FORGOTTEN, question_notes=None, failure=None, **NO_OUTCOME)
     )
     await forget_answer_message(connection, message_id)
     await connection.execute(delete(MessageRow).where(MessageRow.id == message_id))
@@ -63,13 +63,13 @@ async def forget_answer_message(connection: AsyncConnection, message_id: int) ->
 
 async def forget_places(connection: AsyncConnection, where: ColumnElement[bool]) -> None:
     """Rows of `ChannelRow` and all that hangs on them."""
-    await _forget_scopes(connection, select(ChannelRow.id).where(where))
+    await _forget_scopes(connection, select(ChannelRow.id).where(where), servers=False)
     await connection.execute(delete(ChannelRow).where(where))
     await _delete_unheld(connection, true(), true())
 
 
 async def forget_server(connection: AsyncConnection, server_id: int) -> None:
-    await _forget_scopes(connection, select(literal(server_id)))
+    await _forget_scopes(connection, select(literal(server_id)), servers=True)
     await forget_places(connection, ChannelRow.server_id == server_id)
     await connection.execute(delete(ServerRow).where(ServerRow.id == server_id))
 
@@ -105,6 +105,6 @@ async def _delete_unheld(
     )
 
 
-async def _forget_scopes(connection: AsyncConnection, ids: Select[int]) -> None:
-    await connection.execute(delete(SettingsRow).where(SettingsRow.scope_id.in_(ids)))
-    await connection.execute(delete(ExampleRow).where(ExampleRow.scope_id.in_(ids)))
+async def _forget_scopes(connection: AsyncConnection, ids: Select[int], *, servers: bool) -> None:
+    for row in (SettingsRow, ExampleRow):
+        await connection.execute(delete(row).where(row.scope_id.in_(ids), row.is_server.is_(servers)))

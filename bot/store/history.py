@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Integer, bindparam, func, select
+from sqlalchemy import Integer, bindparam, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.conversation.messages import Place, PlaceKind, Remembered
 from bot.store.reading import REMEMBERED, exchanges
-from bot.store.tables import ChannelRow, MessageRow, OwnThreadRow
+from bot.store.tables import ChannelRow, MessagePhotoRow, MessageRow, OwnThreadRow
 
 # Made once: building a statement takes longer than running it.
 _CLEARED = select(ChannelRow.cleared_at).where(ChannelRow.id == bindparam("place")).scalar_subquery()
@@ -16,6 +16,23 @@ NEWEST = (
     _COUNTING.where(MessageRow.place_id == bindparam("place"))
     .order_by(MessageRow.id.desc())
     .limit(bindparam("limit", type_=Integer))
+)
+_RECENT = (
+    select(MessageRow.id)
+    .where(
+        MessageRow.place_id == bindparam("place"),
+        MessageRow.id < bindparam("before"),
+        MessageRow.id > func.coalesce(_CLEARED, 0),
+    )
+    .order_by(MessageRow.id.desc())
+    .limit(bindparam("within", type_=Integer))
+    .subquery()
+)
+PICTURED = REMEMBERED.where(
+    MessageRow.id
+    == select(func.max(_RECENT.c.id))
+    .where(exists().where(MessagePhotoRow.message_id == _RECENT.c.id))
+    .scalar_subquery()
 )
 OPENING = _COUNTING.where(
     MessageRow.id
@@ -31,3 +48,14 @@ async def history(connection: AsyncConnection, place: Place, before: int, limit:
         found += await exchanges(connection, OPENING, values)
     messages = [message for exchange in reversed(found) for message in exchange]
     return messages[max(0, len(messages) - limit) :]
+
+
+async def newest_with_photo(
+    connection: AsyncConnection, place: Place, before: int, within: int
+) -> list[Remembered]:
+    """As `Store.newest_with_photo`."""
+    values = {"place": place.id, "before": before}
+    found = await exchanges(connection, PICTURED, values | {"within": within})
+    if not found and place.kind is PlaceKind.THREAD:
+        found = await exchanges(connection, OPENING, values)
+    return [message for exchange in found if exchange[0].photos for message in exchange]

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.conversation.channel_settings import ChannelSettings
@@ -79,6 +79,8 @@ REQUEST: AnySelect = (
     select(
         RequestRow.id,
         RequestRow.state,
+        RequestRow.question_notes,
+        RequestRow.failure,
         *PLACE,
         PersonRow.id.label("asker_id"),
         PersonRow.name,
@@ -88,42 +90,45 @@ REQUEST: AnySelect = (
 )
 
 
+ANY_MESSAGE = REMEMBERED.where(MessageRow.id == bindparam("message"))
+ANSWERED_BY = REMEMBERED.where(
+    MessageRow.id.in_(
+        select(RequestAnswerRow.request_id).where(RequestAnswerRow.message_id == bindparam("message"))
+    )
+)
+# Made once, like those in `bot.store.history`: building a statement takes longer than running it.
+
+
 async def exchanges(
-    connection: AsyncConnection, query: AnySelect, values: dict[str, int] | None = None
+    connection: AsyncConnection, query: AnySelect, values: dict[str, int]
 ) -> list[tuple[Remembered, ...]]:
     """The messages of a `REMEMBERED` query in its order, each by itself or with its answer."""
-    return [(_question(row), *_answer(row)) for row in await connection.execute(query, values)]
-
-
-def _question(row: AnyRow) -> Remembered:
-    return Remembered(
-        id=row.id,
-        place_id=row.place_id,
-        author=Person(row.author_id, row.name),
-        by_bot=row.origin == Origin.SELF,
-        text=row.text,
-        photos=tuple(Photo(*photo) for _, *photo in sorted(json.loads(row.photos))) if row.photos else (),
-        addressed=row.addressed,
-        reply_to_id=row.reply_to_id,
-    )
-
-
-def _answer(row: AnyRow) -> tuple[Remembered, ...]:
-    """Empty if there is no text yet, or nothing was shown of it."""
-    if not row.answer or row.answer_id is None:
-        return ()
-    answer = Remembered(
-        id=row.answer_id,
-        place_id=row.place_id,
-        author=THE_BOT,
-        by_bot=True,
-        text=row.answer,
-        addressed=True,
-        reply_to_id=row.id,
-        # A label that was ranked, not written, has none.
-        token_ids=tuple(row.token_ids) or None,
-    )
-    return (answer,)
+    found: list[tuple[Remembered, ...]] = []
+    people: dict[int, Person] = {}
+    # By position: there are many rows, and looking up columns by name takes half of the time.
+    for row in await connection.execute(query, values):
+        id, place_id, author_id, name, origin, text, addressed, reply_to_id, answer, *rest = row
+        token_ids, answer_id, photos = rest
+        author = people.get(author_id) or people.setdefault(author_id, Person(author_id, name))
+        question = Remembered(
+            id,
+            place_id,
+            author,
+            origin == Origin.SELF,
+            text,
+            tuple(Photo(*photo) for _, *photo in sorted(json.loads(photos))) if photos else (),
+            addressed,
+            reply_to_id,
+        )
+        if not answer or answer_id is None:  # there is no text yet, or nothing was shown of it
+            found.append((question,))
+            continue
+        # A label that was ranked, not written, has no token ids.
+        token_ids = tuple(token_ids) or None
+        found.append(
+            (question, Remembered(answer_id, place_id, THE_BOT, True, answer, (), True, id, token_ids))
+        )
+    return found
 
 
 async def requests(connection: AsyncConnection, where: ColumnElement[bool]) -> list[Request]:
@@ -144,6 +149,8 @@ async def requests(connection: AsyncConnection, where: ColumnElement[bool]) -> l
             asker=Person(row.asker_id, row.name),
             state=RequestState(row.state),
             answer_ids=tuple(answers[row.id]),
+            notes=tuple(row.question_notes or ()),
+            failure=row.failure,
         )
         for row in rows
     ]
@@ -160,6 +167,7 @@ async def outcome_of(connection: AsyncConnection, request_id: int) -> Outcome | 
     return Outcome(
         RequestState(row.state),
         token_ids=tuple(row.token_ids),
+        notes=tuple(row.notes or ()),
         **{name: getattr(row, name) for name in FIGURES},
     )
 

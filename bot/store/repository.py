@@ -9,15 +9,15 @@ from sqlalchemy import exists, literal, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.conversation.channel_settings import ChannelSettings
-from bot.conversation.messages import Message, Origin, Place, Remembered
+from bot.conversation.messages import Message, Origin, Place, Remembered, Scope
 from bot.conversation.ports import Outcome, Request, RequestState, Store, StoredPhoto
-from bot.store import forgetting
+from bot.store import forgetting, history
 from bot.store.database import Database, opened
 from bot.store.forgetting import FIGURES, NO_OUTCOME, OWED
-from bot.store.history import history as read_history
 from bot.store.reading import (
+    ANSWERED_BY,
+    ANY_MESSAGE,
     PLACE,
-    REMEMBERED,
     SETTINGS,
     exchanges,
     message_of,
@@ -27,6 +27,7 @@ from bot.store.reading import (
 )
 from bot.store.tables import (
     ChannelRow,
+    MessagePhotoRow,
     MessageRow,
     OwnThreadRow,
     PhotoRow,
@@ -34,7 +35,7 @@ from bot.store.tables import (
     RequestRow,
     SettingsRow,
 )
-from bot.store.writing import later, write_message, write_person, write_place
+from bot.store.writing import later, write_message, write_person, write_place, write_whole
 
 
 class SqlStore(Store):
@@ -64,27 +65,43 @@ class SqlStore(Store):
                 select(exists().where(RequestAnswerRow.message_id == message.id))
             ):
                 return  # a part of an answer, which is kept with its request
-            await write_place(connection, message.place, seen=message.id)
-            await write_person(connection, message.author)
-            await write_message(connection, message, photos, addressed=addressed)
+            await write_whole(connection, message, photos, addressed=addressed)
+
+    async def record_messages(self, said: Sequence[tuple[Message, Sequence[StoredPhoto]]]) -> None:
+        async with self._database.writing() as connection:
+            for message, photos in said:
+                await write_whole(connection, message, photos, addressed=False)
 
     async def history(self, place: Place, before: int, limit: int) -> list[Remembered]:
         async with self._database.reading() as connection:
-            return await read_history(connection, place, before, limit)
+            return await history.history(connection, place, before, limit)
+
+    async def newest_with_photo(self, place: Place, before: int, within: int) -> list[Remembered]:
+        async with self._database.reading() as connection:
+            return await history.newest_with_photo(connection, place, before, within)
 
     async def message(self, message_id: int) -> Remembered | None:
         """A message, or the answer that this message of the bot's holds a part of."""
-        answered = select(RequestAnswerRow.request_id).where(RequestAnswerRow.message_id == message_id)
+        values = {"message": message_id}
         async with self._database.reading() as connection:
-            for exchange in await exchanges(connection, REMEMBERED.where(MessageRow.id == message_id)):
+            for exchange in await exchanges(connection, ANY_MESSAGE, values):
                 return exchange[0]
-            for exchange in await exchanges(connection, REMEMBERED.where(MessageRow.id.in_(answered))):
+            for exchange in await exchanges(connection, ANSWERED_BY, values):
                 return next((one for one in exchange if one.by_bot), None)
         return None
 
     async def photo_data(self, sha256: str) -> bytes | None:
         async with self._database.reading() as connection:
             return await connection.scalar(select(PhotoRow.data).where(PhotoRow.sha256 == sha256))
+
+    async def shows_photo(self, place_id: int, sha256: str) -> bool:
+        shown = exists().where(
+            MessagePhotoRow.sha256 == sha256,
+            MessageRow.id == MessagePhotoRow.message_id,
+            MessageRow.place_id == place_id,
+        )
+        async with self._database.reading() as connection:
+            return bool(await connection.scalar(select(shown)))
 
     async def clear_history(self, place_id: int, at: int) -> None:
         async with self._database.writing() as connection:
@@ -94,7 +111,14 @@ class SqlStore(Store):
 
     # Requests
 
-    async def open_request(self, message: Message, photos: Sequence[StoredPhoto]) -> Request | None:
+    async def open_request(
+        self,
+        message: Message,
+        photos: Sequence[StoredPhoto],
+        *,
+        notes: Sequence[str] = (),
+        failure: str | None = None,
+    ) -> Request | None:
         async with self._database.writing() as connection:
             await write_place(connection, message.place, seen=message.id)
             await write_person(connection, message.author)
@@ -105,13 +129,43 @@ class SqlStore(Store):
                     place_id=message.place.id,
                     asker_id=message.author.id,
                     state=RequestState.WAITING,
+                    question_notes=list(notes),
+                    failure=failure,
                 )
                 .on_conflict_do_nothing()
             )
             if opened.rowcount == 0:
                 return None  # what was forgotten is not remembered again
             await write_message(connection, message, photos, addressed=True)
-        return Request(message.id, message.id, message.place, message.author, RequestState.WAITING)
+        return Request(
+            message.id,
+            message.id,
+            message.place,
+            message.author,
+            RequestState.WAITING,
+            notes=tuple(notes),
+            failure=failure,
+        )
+
+    async def amend_request(
+        self,
+        message: Message,
+        photos: Sequence[StoredPhoto],
+        *,
+        notes: Sequence[str] = (),
+        failure: str | None = None,
+    ) -> Request | None:
+        async with self._database.writing() as connection:
+            amended = await connection.execute(
+                update(RequestRow)
+                .where(RequestRow.id == message.id, RequestRow.state != RequestState.FORGOTTEN)
+                .values(state=RequestState.WAITING, question_notes=list(notes), failure=failure, **NO_OUTCOME)
+            )
+            if amended.rowcount == 0:
+                return None
+            await write_person(connection, message.author)
+            await write_message(connection, message, photos, addressed=True)
+            return next(iter(await requests(connection, RequestRow.id == message.id)))
 
     async def start_request(self, request_id: int) -> None:
         async with self._database.writing() as connection:
@@ -141,7 +195,12 @@ class SqlStore(Store):
             await connection.execute(
                 update(RequestRow)
                 .where(RequestRow.id == request_id, RequestRow.state != RequestState.FORGOTTEN)
-                .values(state=outcome.state, token_ids=list(outcome.token_ids), **figures)
+                .values(
+                    state=outcome.state,
+                    token_ids=list(outcome.token_ids),
+                    notes=list(outcome.notes),
+                    **figures,
+                )
             )
 
     async def owed_requests(self) -> list[tuple[Request, Message]]:
@@ -167,6 +226,10 @@ class SqlStore(Store):
         async with self._database.reading() as connection:
             return next(iter(await requests(connection, RequestRow.id == message_id)), None)
 
+    async def was_asked_in(self, place_id: int) -> bool:
+        async with self._database.reading() as connection:
+            return bool(await connection.scalar(select(exists().where(RequestRow.place_id == place_id))))
+
     async def outcome(self, request_id: int) -> Outcome | None:
         async with self._database.reading() as connection:
             return await outcome_of(connection, request_id)
@@ -190,19 +253,23 @@ class SqlStore(Store):
     # Places
 
     async def settings(self, place: Place) -> list[ChannelSettings]:
-        scopes = [one for one in (place.id, place.parent_id, place.server_id) if one is not None]
+        ids = [scope.id for scope in place.scopes]
         async with self._database.reading() as connection:
             rows = await connection.execute(
-                select(SettingsRow.scope_id, SettingsRow.settings).where(SettingsRow.scope_id.in_(scopes))
+                select(SettingsRow.__table__).where(SettingsRow.scope_id.in_(ids))
             )
-            stored = {row.scope_id: SETTINGS.validate_python(row.settings) for row in rows}
-        return [stored.get(scope, ChannelSettings()) for scope in scopes]
+            stored = {
+                Scope(row.scope_id, row.is_server): SETTINGS.validate_python(row.settings) for row in rows
+            }
+        return [stored.get(scope, ChannelSettings()) for scope in place.scopes]
 
-    async def change_settings(self, scope_id: int, settings: ChannelSettings) -> None:
+    async def change_settings(self, scope: Scope, settings: ChannelSettings) -> None:
         values = {"settings": SETTINGS.dump_python(settings, mode="json", exclude_none=True)}
         async with self._database.writing() as connection:
             await connection.execute(
-                insert(SettingsRow).values(scope_id=scope_id, **values).on_conflict_do_update(set_=values)
+                insert(SettingsRow)
+                .values(scope_id=scope.id, is_server=scope.is_server, **values)
+                .on_conflict_do_update(set_=values)
             )
 
     async def adopt_thread(self, thread: Place, request_id: int) -> None:

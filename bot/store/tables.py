@@ -29,6 +29,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 (SQLAlchemy's own way to declare it)
         dict[str, Any]: JSON,
         list[int]: JSON(none_as_null=True),
+        list[str]: JSON(none_as_null=True),
     }
 
 
@@ -60,6 +61,7 @@ class SettingsRow(Base):
     __tablename__ = "settings"
 
     scope_id: Mapped[Snowflake]
+    is_server: Mapped[bool] = mapped_column(primary_key=True)
     settings: Mapped[dict[str, Any]]
 
 
@@ -129,6 +131,10 @@ class RequestRow(Base):
     first_token_seconds: Mapped[float | None]
     total_seconds: Mapped[float | None]
     error: Mapped[str | None]
+    notes: Mapped[list[str] | None]
+    """The outcome's."""
+    question_notes: Mapped[list[str] | None]
+    failure: Mapped[str | None]
 
 
 class RequestAnswerRow(Base):
@@ -158,5 +164,6 @@ class ExampleRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     scope_id: Mapped[int] = mapped_column(index=True)
+    is_server: Mapped[bool]
     sha256: Mapped[Sha256]
     answer: Mapped[str]

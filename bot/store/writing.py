@@ -38,6 +38,15 @@ async def write_person(connection: AsyncConnection, person: Person) -> None:
     )
 
 
+async def write_whole(
+    connection: AsyncConnection, message: Message, photos: Sequence[StoredPhoto], *, addressed: bool
+) -> None:
+    """The message with its place and its author."""
+    await write_place(connection, message.place, seen=message.id)
+    await write_person(connection, message.author)
+    await write_message(connection, message, photos, addressed=addressed)
+
+
 async def write_message(
     connection: AsyncConnection, message: Message, photos: Sequence[StoredPhoto], *, addressed: bool
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,8 +64,10 @@ class Answer:
     @classmethod
     def recorded(cls, request: Request, outcome: Outcome | None) -> Answer:
         """As the store has it."""
-        text = outcome.text if outcome is not None else ""
-        return cls(request.id, request.question_id, request.state, text, outcome=outcome)
+        answer = cls(request.id, request.question_id, request.state, outcome=outcome)
+        if outcome is not None:
+            answer.text, answer.notes = outcome.text, outcome.notes
+        return answer
 
 
 def _speed(outcome: Outcome | None) -> dict[str, float | None] | None:
@@ -74,9 +76,13 @@ def _speed(outcome: Outcome | None) -> dict[str, float | None] | None:
     # The time until the first token is that of reading the prompt, so neither of the two counts.
     seconds = outcome.total_seconds - outcome.first_token_seconds
     further = outcome.completion_tokens - 1
+    speed = further / seconds if further and seconds > 0 else None
+    if speed is not None and seconds * further < outcome.first_token_seconds:
+        # It came all at once, as an answer of several beams does: only the whole tells how fast it was.
+        speed = outcome.completion_tokens / outcome.total_seconds
     return {
         "first_token_seconds": outcome.first_token_seconds,
-        "tokens_per_second": further / seconds if further and seconds > 0 else None,
+        "tokens_per_second": speed,
         "tokens": outcome.completion_tokens,
     }
 
@@ -208,7 +214,7 @@ class BoardView:
         self._answer.text = text
         self._show()
 
-    async def finish(self, outcome: Outcome, notes: Sequence[str]) -> None:
+    async def finish(self, outcome: Outcome) -> None:
         if outcome.state is RequestState.FORGOTTEN:
             self._board.forget(self._request.question_id)
             return
@@ -217,7 +223,7 @@ class BoardView:
         self._answer.state = outcome.state
         self._answer.place_in_line = 0
         self._answer.text = outcome.text
-        self._answer.notes = tuple(notes)
+        self._answer.notes = outcome.notes
         self._answer.outcome = outcome
         self._show()
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from aiohttp import web
 
 from bot.conversation.channel_settings import ChannelSettings, Mode
-from bot.conversation.messages import Message, Origin, Place, SkippedPhoto
+from bot.conversation.messages import Message, Origin, Place, Scope, SkippedPhoto
 from bot.conversation.ports import Refusal, Request, Store
 from bot.conversation.service import ReplyService
 from bot.web.boards import Board, Boards, Event, Question
@@ -91,7 +91,7 @@ class Playground:
     async def _changes(self, board: Board, place: Place) -> AsyncIterator[Event]:
         # Subscribed first: what changes meanwhile comes once more rather than never.
         with board.subscribed() as subscription:
-            whole = await transcript(self.store, board, place)
+            whole = await transcript(self.store, board, place, await self.service.settings(place))
             yield "conversation", {"model": self.model, **whole}
             while not subscription.closed:
                 events = await subscription.changes(within=HEARTBEAT_S)
@@ -146,8 +146,10 @@ class Playground:
         return web.Response(status=204)
 
     async def photo(self, request: web.Request) -> web.Response:
-        _session(request)
-        data = await self.store.photo_data(request.match_info["sha256"])
+        """A picture of this conversation: those of others are not given out to who knows their hash."""
+        session, sha256 = _session(request), request.match_info["sha256"]
+        shown = await self.store.shows_photo(session.place.id, sha256)
+        data = await self.store.photo_data(sha256) if shown else None
         if data is None:
             raise Refused(404, "There is no such picture.")
         return web.Response(
@@ -183,7 +185,7 @@ class Playground:
         except (ValueError, RecursionError) as error:  # deeply nested labels
             raise Refused(400, "There is no such task, or its labels are no list of texts.") from error
         if changed != own:
-            await self.store.change_settings(place.id, changed)
+            await self.store.change_settings(Scope(place.id), changed)
 
 
 def _session(request: web.Request) -> Session:
@@ -197,6 +199,8 @@ def _labels(written: str) -> tuple[str, ...]:
     labels: Any = json.loads(written)
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise ValueError(written)
+    for label in labels:
+        label.encode()  # raises UnicodeEncodeError at half a character, which JSON can hold and text cannot
     return tuple(label.strip() for label in labels if label.strip())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.conversation.channel_settings import resolve
+from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.messages import Place
 from bot.conversation.ports import Store
 from bot.web.boards import Answer, Board, Question
@@ -14,8 +14,8 @@ AFTER_ALL = 2**63 - 1
 """An id after all others."""
 
 
-async def transcript(store: Store, board: Board, place: Place) -> dict[str, Any]:
-    """Questions with their answers, oldest first, and the settings, ready for JSON."""
+async def transcript(store: Store, board: Board, place: Place, settings: ChannelSettings) -> dict[str, Any]:
+    """Questions with their answers, oldest first, and the settings, which are resolved, ready for JSON."""
     exchanges = []
     for message in await store.history(place, AFTER_ALL, MOST_MESSAGES):
         if message.by_bot:
@@ -25,7 +25,6 @@ async def transcript(store: Store, board: Board, place: Place) -> dict[str, Any]
         exchanges.append(
             {"question": question.shown(), "answer": answer.shown() if answer is not None else None}
         )
-    settings = resolve(await store.settings(place))
     return {
         "exchanges": exchanges,
         "settings": {

@@ -2,7 +2,8 @@
 
 Every answer of every lesson is asked for, through the engine, from a prompt whose earlier answers are the
 true ones, and counts only if the whole text is right. Clean drawings and drawings "by other hands" (other
-shades, outlines, tilted, blurred, JPEG, other sizes and aspect ratios) are counted apart.
+shades, outlines, tilted, blurred, JPEG, other sizes and aspect ratios) are counted apart. The exit status
+is 1 if a kind of question misses its goal.
 """
 
 from __future__ import annotations
@@ -31,6 +32,13 @@ _POOL = 12
 _UNDRAWN_SHARE = 0.06
 _AT_ONCE = 32
 _LONGEST_ANSWER = 128
+
+_GOALS = {"clean": 0.98, "disturbed": 0.95}
+_GOAL_LATER = 0.97
+"""Of follow-ups and second pictures, on every drawing."""
+_SECOND = "on a second picture"
+_ALL_SECOND = f"all {_SECOND}"
+"""The kinds about second pictures together: each alone has too few questions to be judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +109,51 @@ async def tally(engine: Engine, asked: Sequence[Asked], label: str, wrong: list[
 
 
 def _share(count: Tally | None) -> str:
-    return f"{100 * count.right / count.asked:.1f} % of {count.asked}" if count else "–"  # noqa: RUF001
+    if count is None or not count.asked:
+        return "–"  # noqa: RUF001
+    return f"{100 * count.right / count.asked:.1f} % of {count.asked}"
+
+
+def goal_of(kind: str, drawings: str) -> float:
+    """The least share of right answers to questions of this kind about such drawings."""
+    return _GOAL_LATER if kind == _ALL_SECOND or "follow-up" in kind else _GOALS[drawings]
+
+
+def judged(counts: dict[str, Tally]) -> dict[str, Tally]:
+    """The kinds that have a goal: those about second pictures are one."""
+    kinds = {kind: count for kind, count in counts.items() if _SECOND not in kind}
+    second = [count for kind, count in counts.items() if _SECOND in kind]
+    if second:
+        kinds[_ALL_SECOND] = Tally(sum(one.asked for one in second), sum(one.right for one in second))
+    return kinds
+
+
+def misses(results: dict[str, dict[str, Tally]]) -> list[str]:
+    """A sentence for each kind below its goal, by more than the one wrong answer that decides nothing."""
+    return [
+        f"{kind}, {drawings} drawings: {_share(count)} are right, the goal is {100 * goal:.0f} %."
+        for drawings, counts in results.items()
+        for kind, count in sorted(judged(counts).items())
+        for goal in [goal_of(kind, drawings)]
+        if count.asked - count.right > max(1.0, (1 - goal) * count.asked)
+    ]
+
+
+def table(results: dict[str, dict[str, Tally]]) -> str:
+    """The shares by kind as Markdown, each column with its goal."""
+    clean, disturbed = judged(results["clean"]), judged(results["disturbed"])
+    lines = ["| kind of question | clean drawings | goal | disturbed drawings | goal |", "|" + " --- |" * 5]
+    for kind in sorted({*clean, *disturbed}):
+        cells = [
+            f"{_share(counts.get(kind))} | {100 * goal_of(kind, drawings):.0f} %"
+            for drawings, counts in (("clean", clean), ("disturbed", disturbed))
+        ]
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    totals = [
+        Tally(sum(one.asked for one in counts.values()), sum(one.right for one in counts.values()))
+        for counts in (clean, disturbed)
+    ]
+    return "\n".join([*lines, f"| **all** | **{_share(totals[0])}** | | **{_share(totals[1])}** | |"])
 
 
 async def run(checkpoint: str, scenes: int) -> tuple[dict[str, dict[str, Tally]], list[str]]:
@@ -114,7 +166,7 @@ async def run(checkpoint: str, scenes: int) -> tuple[dict[str, dict[str, Tally]]
     return results, wrong
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -124,17 +176,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for the counts")
     arguments = parser.parse_args()
     results, wrong = asyncio.run(run(arguments.checkpoint, arguments.scenes))
-    kinds = sorted({kind for counts in results.values() for kind in counts})
-    print("| kind of question | clean drawings | disturbed drawings |\n| --- | --- | --- |")
-    for kind in kinds:
-        print(f"| {kind} | {_share(results['clean'].get(kind))} | {_share(results['disturbed'].get(kind))} |")
-    totals = {
-        name: Tally(
-            sum(count.asked for count in counts.values()), sum(count.right for count in counts.values())
-        )
-        for name, counts in results.items()
-    }
-    print(f"| **all** | **{_share(totals['clean'])}** | **{_share(totals['disturbed'])}** |")
+    print(table(results))
     if arguments.wrong:
         arguments.wrong.write_text("\n".join(wrong) + "\n", encoding="utf-8")
     if arguments.json:
@@ -142,7 +184,10 @@ def main() -> None:
             name: {kind: [c.right, c.asked] for kind, c in counts.items()} for name, counts in results.items()
         }
         arguments.json.write_text(json.dumps(counted, indent=2) + "\n", encoding="utf-8")
+    missed = misses(results)
+    print("\n".join(["", *missed] if missed else ["", "Every kind reaches its goal."]))
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -329,12 +329,14 @@ _SINGLE: tuple[tuple[Callable[[Scene | None, int, random.Random], Lesson | None]
     (classification, 4),
     (story, 1),
 )
+# Copying a form, with words that have nothing to do with the picture, is the slowest to be learnt.
+_FEW_SHOT_SHARE = 0.5
 
 
 def single_task(scenes: Sequence[Scene | None], picture: int, rng: random.Random) -> Lesson:
     """Any task but conversation, about one picture; few-shot prompts take their examples from `scenes`."""
     while True:
-        if rng.random() < 0.15:
+        if rng.random() < _FEW_SHOT_SHARE:
             lesson = few_shot(scenes, picture, rng)
         else:
             make = rng.choices([make for make, _ in _SINGLE], [weight for _, weight in _SINGLE])[0]

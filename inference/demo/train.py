@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -56,6 +57,11 @@ class Trainer:
         positions = self.model.model.vision_model.embeddings.position_embedding.weight
         positions.data.copy_(starting_positions(positions.shape[1]))
         self.heads = SightHeads(self.model.config.vision_config.embed_dim).to(device)
+
+    def start_from(self, checkpoint: Path) -> None:
+        """Goes on from the weights of a saved checkpoint of the same shape."""
+        saved = IdeficsForVisionText2Text.from_pretrained(checkpoint, dtype=torch.float32)
+        self.model.load_state_dict(saved.state_dict())
 
     def learn_to_see(self, pace: Pace) -> None:
         """Vision encoder and resampler alone, from what each grid cell and each patch shows."""
@@ -219,9 +225,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="where the checkpoint is written")
-    parser.add_argument("--see", type=int, default=14000, help="steps of learning to see")
-    parser.add_argument("--speak", type=int, default=700, help="steps of learning to speak")
-    parser.add_argument("--both", type=int, default=3100, help="steps of learning both together")
+    parser.add_argument("--start", type=Path, metavar="FOLDER", help="a checkpoint to go on from")
+    parser.add_argument("--see", type=int, default=14000, help="steps of learning to see, or 0")
+    parser.add_argument("--speak", type=int, default=700, help="steps of learning to speak, or 0")
+    parser.add_argument("--both", type=int, default=3100, help="steps of learning both, or 0")
     parser.add_argument(
         "--pictures",
         type=int,
@@ -235,12 +242,21 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     folder: Path = arguments.folder
-    write_tokenizer(folder)
-    write_preprocessor(folder)
     trainer = Trainer(torch.device(arguments.device), arguments.workers, arguments.seed)
-    trainer.learn_to_see(Pace(arguments.see, arguments.pictures, arguments.rate))
-    trainer.learn_to_speak(Pace(arguments.speak, arguments.pictures // 2, arguments.rate), folder)
-    trainer.learn_both(Pace(arguments.both, arguments.pictures // 2, arguments.rate / 2), folder)
+    if arguments.start is None:
+        write_tokenizer(folder)
+        write_preprocessor(folder)
+    else:
+        # With its tokenizer: one learnt anew from changed lessons would give other ids.
+        shutil.copytree(arguments.start, folder, dirs_exist_ok=True)
+        trainer.start_from(folder)
+    see, others = arguments.pictures, arguments.pictures // 2
+    if arguments.see:
+        trainer.learn_to_see(Pace(arguments.see, see, arguments.rate))
+    if arguments.speak:
+        trainer.learn_to_speak(Pace(arguments.speak, others, arguments.rate), folder)
+    if arguments.both:
+        trainer.learn_both(Pace(arguments.both, others, arguments.rate / 2), folder)
     trainer.save(folder)
 
 

@@ -135,7 +135,7 @@ def _scene_of(count: int, rng: random.Random) -> Scene:
     things: list[Thing] = []
     for cell in cells:
         # Things that share a shape or a colour make the questions that need both.
-        shape = rng.choice(things).shape if things and rng.random() < 0.12 else rng.choice(SHAPES)
+        shape = rng.choice(things).shape if things and rng.random() < 0.2 else rng.choice(SHAPES)
         colour = rng.choice(things).colour if things and rng.random() < 0.12 else rng.choice(colours)
         things.append(Thing(shape, colour, rng.choice(SIZES), cell))
     return Scene(tuple(things), background)

@@ -147,7 +147,6 @@ async def opened(
         world._made = lambda: ReplyService(  # type: ignore[attr-defined]
             store, fetcher, world.engine, limits or Limits(), defaults=defaults
         )
-        world._fetcher = fetcher  # type: ignore[attr-defined]
         world.service = _service(world)
         world.client = _client(world, **options)
         async with simcord.run(world.client, approved_intents=approved_intents) as env:
@@ -169,7 +168,7 @@ def _service(world: Any) -> ReplyService:
 
 def _client(world: Any, **options: Any) -> IdeficsClient:
     options = {"edit_interval_s": 0.0, "shard_count": 1, **options}
-    return IdeficsClient(service=world.service, store=world.store, fetcher=world._fetcher, **options)
+    return IdeficsClient(service=world.service, store=world.store, **options)
 
 
 Story = Callable[[World], Awaitable[None]]

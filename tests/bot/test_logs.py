@@ -47,6 +47,21 @@ def test_without_a_file_it_goes_to_stderr(capsys: pytest.CaptureFixture[str]) ->
     assert captured.out == ""
 
 
+def test_verbose_shows_all_of_our_own_beside_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = LogSettings(level="WARNING", file=tmp_path / "bot.log")
+    configure_logs(settings, verbose=True)
+    logging.getLogger("bot.cogs").debug("a detail")
+    logging.getLogger("discord.http").debug("what somebody wrote")
+    for log in (capsys.readouterr().err, (tmp_path / "bot.log").read_text()):
+        assert "DEBUG bot.cogs: a detail" in log
+        assert "what somebody wrote" not in log
+    configure_logs(settings)
+    logging.getLogger("bot.cogs").info("left out")
+    assert capsys.readouterr().err == ""
+
+
 def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match=r"set log\.file to another one"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.conversation.channel_settings import ChannelSettings, History, Mode, Threads, Trigger
 from bot.settings import Settings, SettingsError, load_settings
 
 
@@ -72,6 +73,13 @@ def test_a_list_in_a_variable_is_separated_by_commas(monkeypatch: pytest.MonkeyP
     assert load_settings().discord.media_hosts == ("media.example", "cdn.example:8080")
 
 
+def test_what_holds_where_nobody_has_set_anything() -> None:
+    written("[replies]\nmode = 'vqa'\ntrigger = 'every picture'\nthreads = 'never'\nhistory = 'all'")
+    replies = load_settings().replies
+    set_here = ChannelSettings(Mode.VQA, Trigger.EVERY_PICTURE, Threads.NEVER, History.ALL)
+    assert ChannelSettings(**replies.model_dump()) == set_here
+
+
 def test_the_address_of_the_api_has_no_slash_at_its_end() -> None:
     written("[discord]\napi_url = 'http://127.0.0.1:9999/api/v10/'")
     assert load_settings().discord.api_url == "http://127.0.0.1:9999/api/v10"
@@ -96,6 +104,10 @@ def test_the_address_of_the_api_has_no_slash_at_its_end() -> None:
         ("[model]\nquantization = '2bit'", "The setting model.quantization in idefics-bot.toml is wrong: "),
         ("[discord]\napi_url = 'discord'", "The setting discord.api_url in idefics-bot.toml is wrong: "),
         ("[discord]\nmedia_hosts = [1]", "The setting discord.media_hosts in idefics-bot.toml is wrong: "),
+        (
+            "[replies]\nthreads = 'sometimes'",
+            "The setting replies.threads in idefics-bot.toml is wrong: input should be 'always', 'photo' or",
+        ),
         ("[web\nport = 1", "idefics-bot.toml is not TOML: "),
     ],
 )

@@ -12,11 +12,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.processes import DEADLINE_S, end
 from tests.standin.standin import StandIn
 
 REPOSITORY = Path(__file__).parents[2]
-START_S = 120.0
-"""For importing torch and loading a small model, on a machine that has other things to do."""
+START_S = DEADLINE_S
+"""In which it is connected, or has said why not."""
 END_S = 20.0
 """In which the program promises to end."""
 
@@ -49,8 +50,10 @@ class BotProcess:
         return status, time.monotonic() - began
 
 
-async def start(settings: Path, token: str) -> BotProcess:
-    """Starts a bot that writes all it says to its log."""
+@asynccontextmanager
+async def started(settings: Path, token: str) -> AsyncIterator[BotProcess]:
+    """A bot that writes all it says to its log, which is added to any failure; it is killed if it still runs
+    at the end."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("IDEFICS_BOT_")}
     log = settings.with_suffix(".log")
     with log.open("ab") as output:
@@ -63,26 +66,23 @@ async def start(settings: Path, token: str) -> BotProcess:
             stdout=output,
             stderr=output,
         )
-    return BotProcess(process, log)
+    try:
+        yield BotProcess(process, log)
+    except BaseException as error:
+        error.add_note(log.read_text(encoding="utf-8", errors="replace")[-6000:])
+        raise
+    finally:
+        await end(process)
 
 
 @asynccontextmanager
 async def running(discord: StandIn, settings: Path) -> AsyncIterator[BotProcess]:
-    """A bot that is connected; it is killed if it still runs at the end. Its log is added to any failure."""
-    bot = await start(settings, discord.token)
-    process = bot.process
-    ended = asyncio.create_task(process.wait())
-    ended.add_done_callback(lambda _: discord.changes.announce_soon())
-    try:
+    """A bot that is `started` and connected."""
+    async with started(settings, discord.token) as bot:
+        ended = asyncio.create_task(bot.process.wait())
+        ended.add_done_callback(lambda _: discord.changes.announce_soon())
         await discord.wait_for(
             lambda: ended.done() or discord.gateway.connections, "the bot connects", within=START_S
         )
-        assert not ended.done(), f"the bot ended by itself with status {process.returncode}"
+        assert not ended.done(), f"the bot ended by itself with status {bot.process.returncode}"
         yield bot
-    except BaseException as error:
-        error.add_note(bot.log.read_text(encoding="utf-8", errors="replace")[-6000:])
-        raise
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await ended

@@ -79,7 +79,6 @@ async def connected(
         client = Client(
             service=service,
             store=store,
-            fetcher=fetcher,
             address=address,
             message_content=content,
             edit_interval_s=0.02,

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from inference.bench import main
+from tests.processes import run_to_end
 
 
 def test_the_table_and_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,4 +76,5 @@ def test_it_needs_few_packages() -> None:
         "from inference.random_weights import config_of_shape, stand_in_tokenizer\n"
         "print(len(stand_in_tokenizer(config_of_shape('demo'))))\n"
     )
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "1539\n"
+    done = run_to_end([sys.executable, "-c", code])
+    assert (done.returncode, done.stdout) == (0, b"1539\n"), done.stderr.decode()

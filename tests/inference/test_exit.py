@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 from tests.inference.checkpoints import write_checkpoint
+from tests.processes import run_to_end
 
 PROGRAM = """
 import asyncio, sys
@@ -24,6 +24,5 @@ asyncio.run(main())
 def test_a_process_ends_with_status_0_after_its_engine(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "checkpoint")
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "checkpoint")]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = run_to_end(command, environment=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr.decode()

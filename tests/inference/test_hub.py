@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +16,7 @@ import pytest
 from huggingface_hub import constants
 
 from inference.errors import CheckpointError
-from inference.hub import fetch_checkpoint
+from inference.hub import _unavailable, fetch_checkpoint
 from inference.loading import load_checkpoint
 from inference.progress import Progress
 
@@ -41,6 +43,8 @@ class Hub(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.sent: list[str] = []
+        self.refusal: tuple[int, dict[str, str]] | None = None
+        """The status and headers of every answer, if it serves nothing."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -56,6 +60,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         path = urlparse(self.path).path
+        if self.server.refusal is not None:
+            status, headers = self.server.refusal
+            self.send_response(status)
+            for name, value in (headers | {"Content-Length": "0"}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            return
         if path.startswith("/api/models/people/model"):
             siblings = [{"rfilename": name, "size": len(content)} for name, content in FILES.items()]
             self._send(json.dumps({"id": "people/model", "sha": COMMIT, "siblings": siblings}).encode(), True)
@@ -140,6 +151,55 @@ def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     point_at(monkeypatch, "http://127.0.0.1:9")
     with pytest.raises(CheckpointError, match="hub cannot be reached"):
         load_checkpoint("people/model")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "words"),
+    [
+        (401, {"X-Error-Code": "GatedRepo"}, "only to people who asked for access"),
+        (403, {"X-Error-Code": "GatedRepo"}, "only to people who asked for access"),
+        (401, {"X-Error-Code": "RepoNotFound"}, "no checkpoint of that name on the hub"),
+        (403, {}, "refuses 'people/model' to this account"),
+        (418, {}, "HTTP status 418"),
+    ],
+)
+def test_each_refusal_of_the_hub_has_its_sentence(
+    hub: Hub, status: int, headers: dict[str, str], words: str
+) -> None:
+    hub.refusal = status, headers
+    with pytest.raises(CheckpointError, match=words) as caught:
+        load_checkpoint("people/model")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_hub_in_trouble_is_not_one_out_of_reach(status: int) -> None:
+    """The hub's library asks again after such answers, and takes its time, so they are only worded here."""
+    sentence = _unavailable("people/model", status)
+    assert "cannot be reached" not in sentence
+    assert "minutes" in sentence if status == 429 else "HTTP status 500" in sentence
+
+
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EACCES])
+def test_a_disk_without_room_is_named(reason: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fail)
+    with pytest.raises(CheckpointError, match=rf"cannot be kept in .*{os.strerror(reason)}"):
+        load_checkpoint("people/model")
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_cache_that_may_only_be_read_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fetch_checkpoint("people/model", lambda _: None)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fail)
+    assert fetch_checkpoint("people/model", lambda _: None) == folder
 
 
 @pytest.mark.usefixtures("hub")

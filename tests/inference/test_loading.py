@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -21,6 +20,7 @@ from inference import CheckpointError, Options, OptionsError, Progress, load_eng
 from inference.loading import LoadedCheckpoint, load_checkpoint
 from inference.pictures import Preprocessor
 from tests.inference.checkpoints import PICTURE_SIZE, picture, small_config, small_model, write_checkpoint
+from tests.processes import run_to_end
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "9b": {},
@@ -289,9 +289,11 @@ def test_giving_up_while_loading_ends_the_thread(checkpoint: Path, monkeypatch: 
 
     async def main() -> None:
         task = asyncio.ensure_future(asyncio.wait_for(load_engine(checkpoint), 0.05))
-        with pytest.raises(TimeoutError):
-            await task
-        may_go_on.set()
+        try:
+            with pytest.raises(TimeoutError):
+                await task
+        finally:
+            may_go_on.set()
 
     asyncio.run(main())
     loads[0].join(10)
@@ -320,7 +322,8 @@ def test_the_package_is_light_until_a_model_is_wanted() -> None:
         "from inference import END_OF_UTTERANCE, CheckpointError, Engine, Options, load_engine\n"
         "print({'torch', 'transformers', 'bitsandbytes'} & set(sys.modules))\n"
     )
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
+    done = run_to_end([sys.executable, "-c", code])
+    assert (done.returncode, done.stdout) == (0, b"set()\n"), done.stderr.decode()
 
 
 def test_an_answer_of_a_small_model_needs_no_compiler(checkpoint: Path) -> None:
@@ -336,8 +339,8 @@ def test_an_answer_of_a_small_model_needs_no_compiler(checkpoint: Path) -> None:
         "import torch\n"
         "print(torch.compiler.disable(lambda: 2)())\n"
     )
-    result = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
-    assert (result.stdout, result.stderr) == ("set()\n2\n", "")
+    done = run_to_end([sys.executable, "-c", code])
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"set()\n2\n", b"")
 
 
 def assert_progress(reports: list[Progress], checkpoint: Path) -> None:

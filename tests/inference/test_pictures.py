@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import struct
-import subprocess
 import sys
 import warnings
 import zlib
@@ -23,6 +22,7 @@ from transformers.models.idefics.image_processing_pil_idefics import IdeficsImag
 
 from inference.errors import CheckpointError, PictureError
 from inference.pictures import Preprocessor, open_picture, to_rgb
+from tests.processes import run_to_end
 
 Pixels = NDArray[np.uint8]
 
@@ -391,4 +391,5 @@ def test_sizes_that_are_not_square() -> None:
 
 def test_pictures_and_prompts_do_without_torch() -> None:
     program = "import inference.pictures, inference.tasks, sys; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    done = run_to_end([sys.executable, "-c", program])
+    assert done.returncode == 0, done.stderr.decode()

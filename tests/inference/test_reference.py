@@ -25,10 +25,12 @@ from inference import (
     Reply,
     ReplyStream,
     load_engine,
+    reference,
 )
 from inference.batch import PICTURES_AT_ONCE
 from inference.pictures import Preprocessor
 from inference.prompt import PromptEncoder
+from inference.threaded import MAX_CHARACTERS_PER_TOKEN
 from tests.inference.checkpoints import CONTEXT, PICTURE_SIZE, picture, small_config, small_model
 from tests.inference.oracle import PROMPTS, RED, VARIANTS, Oracle
 
@@ -169,6 +171,22 @@ def test_beams_are_those_of_generate(
     found, gate = replies(any_model, small_tokenizer, [(prompt, options) for prompt in prompts])
     assert [reply.token_ids for reply in found] == expected
     assert gate.rows[1] == 3 * len(prompts)
+
+
+def test_beams_find_the_added_tokens_in_the_vocabulary(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    sizes: list[tuple[int, int]] = []
+
+    def note(_: object, args: object, output: Any) -> None:
+        sizes.append((model.config.get_text_config().vocab_size, output.logits.shape[-1]))
+
+    model.register_forward_hook(note)
+    before = model.config.vocab_size
+    replies(model, small_tokenizer, [(PROMPTS[1], Options(max_new_tokens=4, num_beams=2))])
+    *_, beams = sizes
+    assert beams[0] == beams[1]  # what transformers 5.17 relies on
+    assert model.config.vocab_size == before
 
 
 def test_beams_and_single_rows_do_not_share_a_batch(
@@ -440,7 +458,11 @@ def test_a_batch_that_fails_halfway_goes_on_where_it_was(
         (["word " * 400], str(CONTEXT)),
         ([RED] * 200, str(CONTEXT)),
         (["x" * 100_000], "100,000"),
-        ([Generated((99_999,))], "another model"),
+        (["This", Generated((99_999,)), "is no token"], "99999"),
+        (["This", Generated((483,)), "is one too many"], "483"),
+        ([Generated((-1,))], "-1"),
+        ([Generated((1.5,))], "1.5"),  # type: ignore[arg-type]
+        ([RED, Generated((300, 481)), "x"], "put the picture into the prompt"),
     ],
 )
 def test_prompts_that_cannot_be_answered(
@@ -459,13 +481,27 @@ def test_the_context_can_be_used_to_its_last_token(
     model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
     async def work(engine: Engine) -> None:
-        assert engine.context_length == CONTEXT
+        assert (engine.context_length, engine.picture_size) == (CONTEXT, PICTURE_SIZE)
         filled = [Generated((300,) * (CONTEXT - 4))]
         assert engine.count_tokens(filled) == CONTEXT - 3
         reply = await engine.generate(filled, Options(max_new_tokens=50))
         assert (reply.completion_tokens, reply.finish_reason) == (3, "length")
         with pytest.raises(PromptError, match=f"{CONTEXT}"):
             await engine.generate([Generated((300,) * (CONTEXT - 1))])
+
+    run(model, small_tokenizer, work)
+
+
+def test_a_text_far_past_the_context_is_counted_without_encoding_it(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def work(engine: Engine) -> None:
+        longest = "word " * (CONTEXT * MAX_CHARACTERS_PER_TOKEN // 5)
+        assert engine.count_tokens([longest]) > CONTEXT
+        monkeypatch.delattr(PromptEncoder, "encode")
+        assert engine.count_tokens([longest, RED, "x" * 100_000_000]) > CONTEXT
 
     run(model, small_tokenizer, work)
 
@@ -559,6 +595,55 @@ def test_ranking_is_by_the_models_own_probabilities(
     ranked = run(any_model, small_tokenizer, work)
     assert [label for label, _ in ranked] == sorted(labels, key=expected.__getitem__, reverse=True)
     assert dict(ranked) == pytest.approx(expected, abs=1e-4)
+
+
+def test_many_labels_are_ranked_in_passes_of_bounded_size(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prompt: Prompt = ["Classify the image.\n", RED, "Category:"]
+    labels = [f"{'long ' * (number % 7)}label {number}" for number in range(40)]
+    sizes: list[int] = []
+
+    async def work(engine: Engine) -> list[tuple[str, float]]:
+        return await engine.rank(prompt, labels)
+
+    expected = run(model, small_tokenizer, work)
+    hook = model.register_forward_pre_hook(
+        lambda _, args, kwargs: sizes.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    monkeypatch.setattr(reference, "MAX_RANKED_TOKENS", 300)
+    found = run(model, small_tokenizer, work)
+    assert len(sizes) > 2
+    assert max(sizes) <= 300
+    monkeypatch.setattr(reference, "MAX_RANKED_TOKENS", 1)
+    one_by_one = run(model, small_tokenizer, work)
+    assert len(sizes) > len(labels)
+    hook.remove()
+    assert dict(found) == pytest.approx(dict(expected), abs=1e-4)
+    assert dict(one_by_one) == pytest.approx(dict(expected), abs=1e-4)
+
+
+def test_a_cancelled_ranking_stops_the_devices_work(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reference, "MAX_RANKED_TOKENS", 100)
+    labels = [f"label {number}" for number in range(40)]
+
+    async def work(engine: Engine) -> None:
+        with Gate(model) as gate:
+            ranking = asyncio.create_task(engine.rank(PROMPTS[1], labels))
+            await gate.arrival()
+            ranking.cancel()
+            await asyncio.wait([ranking])
+            gate.open()
+            await engine.generate(["next"], Options(max_new_tokens=1))
+            assert len(gate.rows) == 1 + 1
+
+    run(model, small_tokenizer, work)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.conversation.channel_settings import ChannelSettings, History
+from bot.conversation.messages import Scope
 from tests.bot.discord_world import World, picture, tell
 
 
@@ -11,7 +12,7 @@ def test_the_first_use_of_a_channel_brings_what_was_said_before(tmp_path: Path) 
         for number in range(60):
             world.env.backend.create_message(world.channel.id, world.bob.id, f"word{number}")
         await world.bob.send(world.channel, "a photo", attachments=[("a.png", picture("blue"))])
-        await world.store.change_settings(world.channel.id, ChannelSettings(history=History.ALL))
+        await world.store.change_settings(Scope(world.channel.id), ChannelSettings(history=History.ALL))
         await world.ask("what was that?")
         prompt = world.engine.shown(-1)
         assert "[blue]" in prompt

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.bridge.reply_view import final_contents
+from bot.conversation import running
 from tests.bot.discord_world import World, picture, tell
 
 HOUR_S = 3600
@@ -129,6 +130,37 @@ def test_what_is_forbidden_is_not_tried_again(tmp_path: Path) -> None:
         assert len(world.requests("POST", f"/channels/{world.channel.id}/messages")) == 1
 
     tell(tmp_path, story, ["one", " two", " three"])
+
+
+def test_an_answer_that_the_servers_rules_do_not_allow_is_said_to_be_refused(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        held = world.event()
+        world.engine._answers = [["A", held, " word."]]
+        await world.ask("what?")
+        refused(world, "PATCH", "/channels/*/messages/*", 200000)
+        await world.release(held)
+        assert world.answer().content == "Discord does not let me show my answer here (refused)."
+        assert world.labels(world.answer()) == ["Regenerate", "Delete"]
+        assert world.service.in_flight == 0
+
+    tell(tmp_path, story)
+
+
+def test_the_end_of_an_answer_is_shown_when_discord_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "RETRY_AFTER_S", (0.0, 0.0))
+
+    async def story(world: World) -> None:
+        held = world.event()
+        world.engine._answers = [["A", held, " house."]]
+        await world.ask("what?")
+        refused(world, "PATCH", "/channels/*/messages/*", 0, status=503, times=2)
+        await world.release(held)
+        assert world.answer().content == "A house."
+        assert world.labels(world.answer()) == ["Regenerate", "Delete"]
+
+    tell(tmp_path, story)
 
 
 def test_a_thread_that_cannot_be_opened_is_nobodys(tmp_path: Path) -> None:

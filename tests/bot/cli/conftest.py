@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from bot.__main__ import main
-from tests.bot.cli.engines import ScriptedEngine, loader_of
+from tests.fake_engine import FakeEngine, loader_of
+from tests.inference.checkpoints import write_checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,20 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a small random model."""
+    return str(write_checkpoint(tmp_path_factory.mktemp("checkpoint")))
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> str:
+    """The file of a picture, with a space in its name."""
+    path = tmp_path / "a red square.png"
+    Image.new("RGB", (40, 30), "red").save(path)
+    return str(path)
+
+
 @pytest.fixture
 def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Writes a picture of one colour into the working directory and returns its name."""
@@ -52,8 +67,8 @@ def run(
 ) -> Callable[..., tuple[int, str, str]]:
     """Runs a command with a scripted engine in this process: exit status, stdout, stderr."""
 
-    def run(*arguments: str, engine: ScriptedEngine | None = None) -> tuple[int, str, str]:
-        monkeypatch.setattr("bot.cli.model.load_engine", loader_of(engine or ScriptedEngine()))
+    def run(*arguments: str, engine: FakeEngine | None = None) -> tuple[int, str, str]:
+        monkeypatch.setattr("bot.cli.model.load_engine", loader_of(engine or FakeEngine()))
         status = main(arguments)
         out, err = capfd.readouterr()
         return status, out, err

@@ -14,6 +14,7 @@ from bot.web.serving import bind
 from tests.bot.conversation.chats import drawing
 from tests.bot.web.playgrounds import visitor
 from tests.inference.checkpoints import write_checkpoint
+from tests.processes import running
 
 
 @pytest.fixture(autouse=True)
@@ -55,19 +56,17 @@ def test_it_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
 async def _serve_and_end(tmp_path: Path) -> None:
     checkpoint = write_checkpoint(tmp_path / "checkpoint")
     options = ("--port", "0", "--no-browser", "--model", str(checkpoint))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "demo", *options, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    line = (await process.stdout.readline()).decode()
-    assert line.startswith("The playground is at http://127.0.0.1:")
-    url = line.split()[4].rstrip("/")
-    async with visitor(url) as anna:
-        answer = await anna.finished("What is this?", drawing("red"))
-        assert answer["state"] == "done"
-        conversation = await anna.conversation()
-        assert conversation["model"] == str(checkpoint)
-        async with anna.listening():
-            process.send_signal(signal.SIGTERM)
-            assert await process.wait() == 0
+    async with running(sys.executable, "-m", "bot", "demo", *options) as process:
+        assert process.stdout is not None
+        line = (await process.stdout.readline()).decode()
+        assert line.startswith("The playground is at http://127.0.0.1:")
+        url = line.split()[4].rstrip("/")
+        async with visitor(url) as anna:
+            answer = await anna.finished("What is this?", drawing("red"))
+            assert answer["state"] == "done"
+            conversation = await anna.conversation()
+            assert conversation["model"] == str(checkpoint)
+            async with anna.listening():
+                process.send_signal(signal.SIGTERM)
+                assert await process.wait() == 0
     assert (tmp_path / "idefics-bot.sqlite3").exists()

@@ -27,9 +27,9 @@ def standing_in(*, message_content: bool = True) -> Iterator[StandIn]:
             started.set()
             await ended.wait()
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(main(),))
+    thread = threading.Thread(target=loop.run_until_complete, args=(main(),), daemon=True)
     thread.start()
-    started.wait(30)
+    assert started.wait(30)
     try:
         yield standin
     finally:

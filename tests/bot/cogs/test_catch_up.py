@@ -3,7 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from bot.conversation.messages import Message
 from tests.bot.discord_world import World, picture, tell
 
 
@@ -73,6 +77,34 @@ def test_a_channel_that_is_gone_is_forgotten(tmp_path: Path) -> None:
             world.env.backend.delete_channel(world.channel.id)
         await world.restart()
         assert await world.store.seen_places() == []
+
+    tell(tmp_path, story)
+
+
+def test_a_message_that_cannot_be_taken_in_does_not_keep_the_others_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(world: World) -> None:
+        await world.ask("what?")
+        await world.alice.send_dm("hello")
+        with offline(world):
+            await world.ask("the first")
+            await world.ask("the second")
+            await world.alice.send_dm("in private")
+        receive = world.service.receive
+
+        async def broken(message: Message, *args: Any, **options: Any) -> Any:
+            if "first" in message.text:
+                raise RuntimeError("no way in")
+            return await receive(message, *args, **options)
+
+        world._made = lambda: world.service  # type: ignore[attr-defined]
+        world.service.receive = broken  # type: ignore[method-assign]
+        await world.restart()
+        await world.env.settle()
+        asked = {world.engine.shown(number).rpartition("User:")[2] for number in (2, 3)}
+        assert all(any(words in each for each in asked) for words in ("the second", "in private"))
+        assert "RuntimeError: no way in" in caplog.text
 
     tell(tmp_path, story)
 

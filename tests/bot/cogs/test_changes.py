@@ -90,9 +90,12 @@ def test_what_is_deleted_in_bulk_is_forgotten(tmp_path: Path) -> None:
 
 def test_a_deleted_thread_and_a_server_left_are_forgotten(tmp_path: Path) -> None:
     async def story(world: World) -> None:
+        held = world.event()
+        world.engine._answers = ["Red.", ["Half", held]]
         question = await world.ask("what?", picture())
         thread = world.thread()
         await world.alice.send(thread, "and now?")
+        assert world.service.in_flight == 1
         payload = {
             "id": str(thread.id),
             "guild_id": str(world.guild.id),
@@ -102,6 +105,7 @@ def test_a_deleted_thread_and_a_server_left_are_forgotten(tmp_path: Path) -> Non
         world.env.backend.emit("THREAD_DELETE", payload)
         await world.env.settle()
         place = Place(thread.id, PlaceKind.THREAD, world.guild.id, world.channel.id)
+        assert (world.service.in_flight, world.engine.cancelled) == (0, 1)
         assert not await world.store.is_own_thread(thread.id)
         assert await world.store.history(place, 2**62, 10) == []
         assert await world.store.message(question.id) is not None

@@ -3,7 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import discord
+import pytest
 
+from bot.cogs import conversation
 from bot.cogs.conversation import UNSEEN_IN_THREAD, UNSEEN_REPLY
 from bot.conversation.limits import Limits
 from tests.bot.discord_world import World, picture, tell
@@ -226,6 +228,24 @@ def test_a_refusal_is_said_once_in_a_while(tmp_path: Path) -> None:
         assert len(world.engine.asked) == 1
         assert len(world.answers()) == 2
         assert world.answers()[1].reference is not None
+        await world.release(held)
+
+    tell(tmp_path, story, limits=Limits(in_flight_per_person=1))
+
+
+def test_whom_it_told_something_is_not_remembered_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "REMEMBERED", 1)
+
+    async def story(world: World) -> None:
+        held = world.event()
+        world.engine._answers = [["Yes", held], ["Yes", held]]
+        for person in (world.alice, world.bob):
+            await person.send(world.channel, f"{world.mention} first")
+        for person in (world.alice, world.bob, world.alice, world.alice):
+            await person.send(world.channel, f"{world.mention} more")
+        assert len(world.answers()) == 2 + 3
         await world.release(held)
 
     tell(tmp_path, story, limits=Limits(in_flight_per_person=1))

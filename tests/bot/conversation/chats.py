@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -113,6 +113,12 @@ class Pictures:
         self.held = asyncio.Event()
         """A fetch has come to its gate."""
 
+    async def until_fetched(self, times: int) -> None:
+        """Returns once this many fetches have begun in all; the last has come to its gate."""
+        while len(self.fetched) < times:
+            self.held.clear()
+            await self.held.wait()
+
     async def fetch(self, offer: PhotoOffer) -> StoredPhoto | SkippedPhoto:
         name = offer.url.rpartition("/")[2]
         self.fetched.append(name)
@@ -130,6 +136,8 @@ class View:
     request: Request
     clock: Clock
     fail_at: str = ""
+    failures: int = 1
+    """How many of those calls fail."""
     calls: list[tuple[str, Any]] = field(default_factory=list)
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event | None = None
@@ -149,12 +157,13 @@ class View:
         await self._call("update", text)
         await self._post()
 
-    async def finish(self, outcome: Outcome, notes: Sequence[str]) -> None:
+    async def finish(self, outcome: Outcome) -> None:
         try:
-            await self._call("finish", (outcome, list(notes)))
+            await self._call("finish", outcome)
             await self._post()
         finally:
-            self.finished.set()
+            if not self.failures or self.fail_at != "finish":
+                self.finished.set()
 
     async def recorded(self) -> None:
         request = await self.store.request_of_question(self.request.question_id)
@@ -166,15 +175,14 @@ class View:
 
     @property
     def outcome(self) -> Outcome:
-        name, (outcome, _) = self.calls[-1]
+        name, outcome = self.calls[-1]
         assert name == "finish"
+        assert isinstance(outcome, Outcome)
         return outcome
 
     @property
     def notes(self) -> list[str]:
-        name, (_, notes) = self.calls[-1]
-        assert name == "finish"
-        return notes
+        return list(self.outcome.notes)
 
     def named(self, name: str) -> list[Any]:
         return [value for called, value in self.calls if called == name]
@@ -187,7 +195,8 @@ class View:
             if self.gate is not None:
                 await self.gate.wait()
             await asyncio.sleep(0)
-            if name == self.fail_at:
+            if name == self.fail_at and self.failures:
+                self.failures -= 1
                 raise RuntimeError(f"{name} broke")
         finally:
             self.busy = False
@@ -207,12 +216,13 @@ class Chat:
         self.clock = clock
         self.views: dict[int, View] = {}
         self.fail_at = ""
+        self.failures = 1
         self.gate: asyncio.Event | None = None
 
     def serves(self, place: Place) -> bool:
         return place.kind is not PlaceKind.WEB
 
     def view(self, request: Request) -> View:
-        view = View(self.store, request, self.clock, self.fail_at, gate=self.gate)
+        view = View(self.store, request, self.clock, self.fail_at, self.failures, gate=self.gate)
         self.views[request.id] = view
         return view

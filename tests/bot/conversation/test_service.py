@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from bot.conversation import notes
+from bot.conversation import notes, running
 from bot.conversation.channel_settings import ChannelSettings, History, Mode, Threads, Trigger
 from bot.conversation.limits import Limits
-from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind
+from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind, Scope
 from bot.conversation.ports import Refusal, Request, RequestState
 from bot.conversation.service import ReplyService
 from bot.store.repository import SqlStore
@@ -65,7 +65,7 @@ class Scene:
         await self.service.stop(request.id)  # waits where it is being recorded
 
     async def set(self, place: Place, **settings: Any) -> None:
-        await self.store.change_settings(place.id, ChannelSettings(**settings))
+        await self.store.change_settings(Scope(place.id), ChannelSettings(**settings))
 
 
 @asynccontextmanager
@@ -163,10 +163,111 @@ async def test_where_only_what_is_said_to_the_bot_counts_nothing_else_is_kept(
         assert await s.store.message(overheard.id) is None
         assert s.pictures.fetched == []
 
+        # All counts only from the first question on.
         await s.set(CHANNEL, history=History.ALL)
         await s.service.receive(overheard, s.chat)
+        assert await s.store.message(overheard.id) is None
+        await s.ask("hello", place=CHANNEL, mentions_bot=True)
+        later = clock.message("just talking", "blue", place=CHANNEL, author=BEN)
+        await s.service.receive(later, s.chat)
         await s.ask("what did Ben say?", place=CHANNEL, mentions_bot=True)
-        assert s.engine.shown(0) == ("User: Ben:[blue]just talking\nAnna: what did Ben say?</u>\nAssistant:")
+        assert s.engine.shown(1).endswith(
+            "User: Ben:[blue]just talking\nAnna: what did Ben say?</u>\nAssistant:"
+        )
+
+
+@on_loop
+async def test_the_first_question_brings_what_was_said_before(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock, limits=Limits(in_flight_per_person=2)) as s:
+        await s.set(CHANNEL, history=History.ALL)
+        said = [clock.message(name, name, place=CHANNEL, author=BEN) for name in ("red", "blue", "green")]
+        bots = clock.message("beep", place=CHANNEL, author=BOT, origin=Origin.BOT)
+        gates = [s.pictures.gates.setdefault(name, asyncio.Event()) for name in ("red", "blue", "green")]
+        reads = 0
+
+        async def earlier() -> list[Message]:
+            nonlocal reads
+            reads += 1
+            return [bots, *reversed(said)]
+
+        async def receive(text: str, person: Person = ANNA) -> Request | Refusal | None:
+            question = clock.message(text, place=CHANNEL, author=person, mentions_bot=True)
+            return await s.service.receive(question, s.chat, earlier=earlier)
+
+        first = asyncio.create_task(receive("what was that?"))
+        await s.pictures.until_fetched(3)  # at the same time: none of them has come yet
+        second = asyncio.create_task(receive("and that?"))
+        deleted = asyncio.create_task(s.service.deleted(said[1].id))
+        # What is read back does not hide that a message comes by itself.
+        late = asyncio.create_task(s.service.receive(replace(said[2], mentions_bot=True), s.chat))
+        await asyncio.sleep(0)
+        assert s.engine.asked == []
+        for gate in gates:
+            gate.set()
+        for task in (first, second, late):
+            request = await task
+            assert isinstance(request, Request)
+            await s.answered(request)
+        await deleted
+        prompts = [s.engine.shown(number) for number in range(3)]
+        assert "User: Ben:[red]red\nBen:[green]green\nAnna: what was that?</u>\nAssistant:" in prompts
+        assert not any("blue" in prompt or "beep" in prompt for prompt in prompts)
+        assert reads == 1
+
+
+@on_loop
+async def test_nothing_is_read_back_for_who_is_refused(folder: Path, clock: Clock) -> None:
+    async def earlier() -> list[Message]:
+        raise AssertionError("nobody needs it")
+
+    async with scene(folder, clock, [asyncio.Event()], limits=Limits(in_flight_per_person=1)) as s:
+        await s.set(CHANNEL, history=History.ALL)
+        await s.receive(clock.message("hello"))
+        question = clock.message("what was that?", place=CHANNEL, mentions_bot=True)
+        assert isinstance(await s.service.receive(question, s.chat, earlier=earlier), Refusal)
+
+
+@pytest.mark.parametrize("gone", ["thread", "channel", "server"])
+@on_loop
+async def test_what_runs_in_a_place_that_is_deleted_ends(folder: Path, clock: Clock, gone: str) -> None:
+    never = asyncio.Event()
+    async with scene(folder, clock, ["Other", never], ["Half", never], ["Not this", never]) as s:
+        elsewhere = await s.receive(clock.message("hello", author=BEN))
+        opening = clock.message("what?", place=CHANNEL, mentions_bot=True, author=Person(3, "Cleo"))
+        request = await s.store.open_request(opening, [])
+        assert request is not None
+        await s.store.adopt_thread(THREAD, request.id)
+        await s.engine.until_asked(1)
+        running = await s.receive(clock.message("tell me", "blue", place=THREAD))
+        waiting = await s.receive(clock.message("and this?", place=THREAD))
+        await s.engine.until_held(2)
+        s.pictures.gates["red"] = asyncio.Event()
+        fetching = asyncio.create_task(
+            s.service.receive(clock.message("and this?", "red", place=THREAD, author=BEN), s.chat)
+        )
+        await s.pictures.held.wait()
+
+        deletion = {
+            "thread": s.service.place_deleted(THREAD.id),
+            "channel": s.service.place_deleted(CHANNEL.id),
+            "server": s.service.server_left(THREAD.server_id or 0),
+        }
+        work = deletion.pop(gone)
+        for other in deletion.values():
+            other.close()
+        deleted = asyncio.create_task(work)
+        await asyncio.sleep(0)
+        s.pictures.gates["red"].set()
+        await deleted
+        assert await fetching is None
+        assert s.engine.cancelled == 1
+        assert len(s.engine.asked) == 2
+        for ended in (running, waiting):
+            assert s.chat.views[ended.id].calls[-1][0] == "suspend"
+            assert await s.store.request_of_question(ended.id) is None
+        assert await s.store.history(THREAD, 2**62, 10) == []
+        assert s.service.in_flight == 1
+        assert elsewhere.id in s.chat.views
 
 
 @on_loop
@@ -247,8 +348,13 @@ async def test_a_slow_view_delays_nothing_and_gets_only_the_latest(folder: Path,
 @pytest.mark.parametrize("broken", ["waiting", "update", "finish"])
 @on_loop
 async def test_an_answer_that_cannot_be_shown_is_kept(
-    folder: Path, clock: Clock, caplog: pytest.LogCaptureFixture, broken: str
+    folder: Path,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: str,
 ) -> None:
+    monkeypatch.setattr(running, "RETRY_AFTER_S", (0.0,))
     gate = asyncio.Event()
     async with scene(folder, clock, [gate, "One."], ["Two", " words."]) as s:
         s.chat.fail_at = broken
@@ -261,8 +367,47 @@ async def test_an_answer_that_cannot_be_shown_is_kept(
         assert recorded.text == "Two words."
         view = s.chat.views[request.id]
         assert view.calls[-1][0] == "finish"
-        assert len([name for name, _ in view.calls if name == broken]) == 1
+        assert len([name for name, _ in view.calls if name == broken]) == (2 if broken == "finish" else 1)
         assert f"RuntimeError: {broken} broke" in caplog.text
+
+
+@on_loop
+async def test_an_answer_whose_end_cannot_be_shown_is_owed(
+    folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "RETRY_AFTER_S", (0.0, 0.0))
+    async with scene(folder, clock, "Red.", "Blue.") as s:
+        s.chat.fail_at, s.chat.failures = "finish", 3
+        view = await s.ask("which?", "red")
+        assert len(view.named("finish")) == 3
+        assert [request.id for request, _ in await s.store.owed_requests()] == [view.request.id]
+        assert s.service.in_flight == 0
+
+    async with scene(folder, clock, "Red.") as s:
+        assert await s.service.resume(s.chat) == 1
+        again = await s.answered(view.request)
+        assert again.outcome.text == "Red."
+        assert await s.store.owed_requests() == []
+
+
+@on_loop
+async def test_who_deletes_or_ends_does_not_wait_for_what_cannot_be_shown(
+    folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "RETRY_AFTER_S", (3600.0,))
+    async with scene(folder, clock) as s:
+        s.chat.fail_at, s.chat.failures = "finish", 2
+        first = await s.receive(clock.message("which?"))
+        second = await s.receive(clock.message("which?", author=BEN, place=CHANNEL, mentions_bot=True))
+        for request in (first, second):
+            while not s.chat.views[request.id].named("finish"):  # noqa: ASYNC110 (nothing tells it)
+                await asyncio.sleep(0)
+        await s.service.deleted(first.id)
+        forgotten = await s.store.request_of_question(first.id)
+        assert forgotten is not None
+        assert forgotten.state is RequestState.FORGOTTEN
+        await s.service.close(3600)
+        assert [request.id for request, _ in await s.store.owed_requests()] == [second.id]
 
 
 @on_loop
@@ -342,6 +487,36 @@ async def test_a_question_about_an_unusable_picture_is_not_answered_about_anothe
         assert view.outcome.state is RequestState.FAILED
         assert len(view.notes) == 1
         assert len(s.engine.asked) == 1
+
+        again = await s.service.regenerate(view.request.id, s.chat)
+        assert isinstance(again, Request)
+        second = await s.answered(again)
+        assert second is not view
+        assert (second.outcome.state, second.notes) == (RequestState.FAILED, view.notes)
+        assert len(s.engine.asked) == 1
+
+
+@on_loop
+async def test_what_was_skipped_is_said_after_a_restart_too(folder: Path, clock: Clock) -> None:
+    never = asyncio.Event()
+    async with scene(folder, clock, ["A", never], ["B", never], ["C", never]) as s:
+        some = await s.receive(clock.message("what are these?", "red", "broken"))
+        none = await s.receive(clock.message("and this?", "broken"))
+        told = clock.message("well?")
+        result = await s.service.receive(told, s.chat, notes=["I cannot see that."])
+        assert isinstance(result, Request)
+        await s.service.close(0)
+
+    async with scene(folder, clock, "Red.", "Well.") as s:
+        assert await s.service.resume(s.chat) == 3
+        view = await s.answered(some)
+        assert view.outcome.text == "Red."
+        assert [note.partition(":")[0] for note in view.notes] == ["I could not use broken.png"]
+        view = await s.answered(none)
+        assert view.outcome.state is RequestState.FAILED
+        assert [note.partition(":")[0] for note in view.notes] == ["I could not use broken.png"]
+        assert (await s.answered(result)).notes == ["I cannot see that."]
+        assert len(s.engine.asked) == 2
 
 
 @on_loop

@@ -15,6 +15,7 @@ from bot.conversation.limits import LimitKeeper, Limits
 from bot.conversation.messages import Place, PlaceKind, SkippedPhoto
 from bot.conversation.photos import MAX_SIDE, normalise
 from bot.conversation.ports import Refusal, StoredPhoto
+from bot.conversation.recent import Recent
 from bot.conversation.threads import thread_name
 from bot.conversation.title import MAX_LENGTH, WITHOUT_TEXT, title
 from tests.bot.conversation.chats import CHANNEL, Clock, drawing
@@ -111,3 +112,11 @@ def test_a_minute_is_the_last_minute(clock: Clock) -> None:
     assert keeper.admit(2, None) is None
     clock.passes(seconds=10)
     assert keeper.admit(1, None) is None
+
+
+def test_what_was_used_last_is_kept() -> None:
+    recent: Recent[str, int] = Recent(2)
+    recent["a"], recent["b"] = 1, 2
+    assert recent.get("a") == 1
+    recent["c"] = 3
+    assert [recent.get(key) for key in "abc"] == [1, None, 3]

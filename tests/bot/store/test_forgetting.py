@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.conversation.channel_settings import ChannelSettings, Mode
+from bot.conversation.messages import Scope
 from bot.conversation.ports import Outcome, RequestState
 from bot.store.tables import Base
 from tests.bot.conversation.chats import on_loop
@@ -112,7 +113,7 @@ async def test_a_channel_goes_with_its_threads(tmp_path: Path) -> None:
         await asked(store, question, RED)
         await store.adopt_thread(thread, 10)
         await answered(store, said(12, place=thread, author=BEN), "Yes.", 13)
-        await store.change_settings(thread.id, ChannelSettings(mode=Mode.VQA))
+        await store.change_settings(Scope(thread.id), ChannelSettings(mode=Mode.VQA))
         await store.record_message(said(20, place=DIRECT), [BLUE], addressed=True)
         await store.forget_place(CHANNEL.id)
         assert await texts(store, DIRECT) == ["Text 20"]
@@ -150,8 +151,8 @@ async def test_nothing_of_a_server_is_left(tmp_path: Path) -> None:
         await asked(store, said(10, author=BEN), RED)
         await answered(store, said(12, place=thread_of(said(10))), "Yes.", 13)
         await store.adopt_thread(thread_of(said(10)), 10)
-        await store.change_settings(SERVER, ChannelSettings(mode=Mode.VQA))
-        await store.change_settings(CHANNEL.id, ChannelSettings(mode=Mode.VQA))
+        await store.change_settings(Scope(SERVER, is_server=True), ChannelSettings(mode=Mode.VQA))
+        await store.change_settings(Scope(CHANNEL.id), ChannelSettings(mode=Mode.VQA))
         await store.forget_server(SERVER)
     assert rows(tmp_path) == {}
 

@@ -11,11 +11,12 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 from sqlalchemy.dialects import sqlite as dialect
 
+from bot.conversation.channel_settings import ChannelSettings, Mode
 from bot.conversation.messages import Photo
 from bot.conversation.ports import RequestState
 from bot.store import migrate
 from bot.store.database import migrated, opened
-from bot.store.history import NEWEST, OPENING
+from bot.store.history import NEWEST, OPENING, PICTURED
 from bot.store.tables import Base
 from tests.bot.conversation.chats import on_loop
 from tests.bot.store.stores import CHANNEL, answered, open_store, said, texts, thread_of, url_of
@@ -55,6 +56,7 @@ async def test_a_database_of_the_first_revision(tmp_path: Path) -> None:
         assert await store.photo_data("ab" * 32) == b"red"
         assert (answer.id, answer.token_ids) == (11, (5, 6))
         assert [request.state for request, _ in await store.owed_requests()] == [RequestState.WAITING]
+        assert await store.settings(CHANNEL) == [ChannelSettings(), ChannelSettings(mode=Mode.VQA)]
 
 
 def test_an_upgrade_that_fails_leaves_the_database_as_it_was(
@@ -84,10 +86,10 @@ async def test_an_upgrade_that_loses_what_rows_refer_to_is_not_kept(tmp_path: Pa
         assert await texts(store, CHANNEL) == ["Text 10", "Yes."]
 
 
-@pytest.mark.parametrize("query", [NEWEST, OPENING])
+@pytest.mark.parametrize("query", [NEWEST, PICTURED, OPENING])
 @on_loop
 async def test_a_history_is_read_by_indexes(tmp_path: Path, query: Any) -> None:
-    values = {"place": CHANNEL.id, "before": 10**6, "limit": 50}
+    values = {"place": CHANNEL.id, "before": 10**6, "limit": 50, "within": 1000}
     statement = query.params(values).compile(
         dialect=dialect.dialect(), compile_kwargs={"literal_binds": True}
     )

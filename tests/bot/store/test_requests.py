@@ -61,6 +61,7 @@ async def test_what_is_owed_is_known_after_a_restart(tmp_path: Path) -> None:
 @on_loop
 async def test_an_outcome_is_kept_whole_and_may_be_recorded_again(tmp_path: Path) -> None:
     outcome = Outcome(RequestState.STOPPED, "A red", (3, 4), "stopped", 50, 40, 2, 0.5, 0.25, 1.5, "why")
+    outcome = replace(outcome, notes=("Stopped.",))
     async with open_store(tmp_path) as store:
         request = await asked(store, said(10))
         assert await store.outcome(request.id) is None
@@ -114,6 +115,49 @@ async def test_a_reopened_request_is_owed_and_its_answer_gone(tmp_path: Path) ->
         assert await store.message(11) is None
         await store.finish_request(request.id, done("New."))
         assert await texts(store, CHANNEL) == ["Text 10", "New."]
+
+
+@on_loop
+async def test_what_the_asker_is_to_be_told_is_kept_with_the_request(tmp_path: Path) -> None:
+    async with open_store(tmp_path) as store:
+        request = await store.open_request(
+            said(10), [], notes=["I could not use a.png."], failure="no picture"
+        )
+        assert request is not None
+        assert (request.notes, request.failure) == (("I could not use a.png.",), "no picture")
+    async with open_store(tmp_path) as store:
+        assert [owed for owed, _ in await store.owed_requests()] == [request]
+        await store.finish_request(request.id, done("Yes."))
+        assert await store.reopen_request(request.id) == request
+        amended = await store.amend_request(said(10), [])
+        assert amended == replace(request, notes=(), failure=None)
+        await store.amend_request(said(10), [], notes=["I could not use b.png."], failure="no picture")
+        await store.forget_message(10)
+        forgotten = await store.request_of_question(10)
+        assert forgotten == replace(request, state=RequestState.FORGOTTEN, notes=(), failure=None)
+        assert await store.amend_request(said(10), []) is None
+        assert await store.message(10) is None
+
+
+@on_loop
+async def test_an_edit_and_the_request_it_opens_again_come_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_args: object, **_options: object) -> None:
+        raise OSError("the program ends")
+
+    async with open_store(tmp_path) as store:
+        await answered(store, said(10, "Waht?"), "A house.", 11)
+        for step in ("write_message", "requests"):
+            with monkeypatch.context() as broken:
+                broken.setattr(f"bot.store.repository.{step}", fail)
+                with pytest.raises(OSError, match="ends"):
+                    await store.amend_request(said(10, "What?"), [])
+            assert await texts(store, CHANNEL) == ["Waht?", "A house."]
+            assert await store.owed_requests() == []
+        await store.amend_request(said(10, "What?"), [])
+        assert await texts(store, CHANNEL) == ["What?"]
+        assert len(await store.owed_requests()) == 1
 
 
 @on_loop

@@ -19,8 +19,8 @@ from inference import load_engine
 from tests.bot.web.chromium import CHROMIUM, FLAGS
 from tests.bot.web.playgrounds import playground
 
-WIDE = {"viewport": {"width": 1080, "height": 800}, "device_scale_factor": 1.5}
-NARROW = {"viewport": {"width": 390, "height": 780}, "device_scale_factor": 2, "has_touch": True}
+WIDE = {"viewport": {"width": 1080, "height": 840}, "device_scale_factor": 1.5}
+NARROW = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
 SEED = 20
 
 

@@ -7,6 +7,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from bot.store.repository import SqlStore
 from tests.bot.conversation.chats import drawing, on_loop
 from tests.bot.web.playgrounds import is_over, playground, visitor
@@ -61,7 +63,9 @@ async def test_a_follow_up_sees_the_picture(tmp_path: Path) -> None:
 async def test_the_conversation_outlives_the_program(tmp_path: Path) -> None:
     engine = FakeEngine("A red square.", "Red.")
     async with playground(engine, tmp_path) as url, visitor(url) as anna:
-        await anna.finished("What is this?", RED, mode="vqa")
+        answer = await anna.finished("What is this?", RED, mode="vqa")
+        # An answer is recorded after it is shown; a stop waits for that.
+        await anna.request("POST", f"/requests/{answer['request']}/stop")
         cookies = anna.session.cookie_jar
         async with playground(engine, tmp_path) as later:
             anna.url = later
@@ -74,6 +78,18 @@ async def test_the_conversation_outlives_the_program(tmp_path: Path) -> None:
             assert conversation["settings"]["mode"] == "vqa"
             await anna.finished("Which colour?", mode="chat")
             assert engine.pictures(1) == 1
+
+
+@on_loop
+async def test_the_operators_defaults_hold_until_something_is_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDEFICS_BOT_REPLIES__MODE", "caption")
+    engine = FakeEngine("A red square.")
+    async with playground(engine, tmp_path) as url, visitor(url) as anna:
+        assert (await anna.conversation())["settings"]["mode"] == "caption"
+        await anna.finished("", RED)
+        assert engine.shown(0) == "[red]"
 
 
 @on_loop
@@ -172,6 +188,7 @@ async def test_refusals_are_sentences(tmp_path: Path) -> None:
             (await anna.ask("x" * 8001), 413, "at most 8,000 characters"),
             (await anna.ask("x", mode="dance"), 400, "no such task"),
             (await anna.ask("x", labels='{"a": 1}'), 400, "no such task"),
+            (await anna.ask("x", labels='["half a \\ud83d"]'), 400, "no such task"),
             (await anna.request("POST", "/messages", data={"text": "x"}), 415, "multipart"),
             (await anna.request("POST", "/requests/1/stop"), 404, "no such question"),
             (await anna.request("POST", f"/requests/{2**63 + 5}/stop"), 404, "no such question"),
@@ -193,6 +210,9 @@ async def test_nobody_sees_or_stops_what_another_browser_asked(tmp_path: Path) -
     ):
         request = (await (await anna.ask("What is this?", RED)).json())["request"]
         assert (await ben.conversation())["exchanges"] == []
+        photo = (await anna.conversation())["exchanges"][0]["question"]["photos"][0]
+        assert (await anna.request("GET", f"/photos/{photo['sha256']}")).status == 200
+        assert (await ben.request("GET", f"/photos/{photo['sha256']}")).status == 404
         assert (await ben.request("POST", f"/requests/{request}/stop")).status == 404
         assert (await ben.request("POST", f"/requests/{request}/regenerate")).status == 404
 

@@ -105,3 +105,6 @@ def test_three_phases_write_a_checkpoint_that_plain_transformers_loads(folder: P
     model = IdeficsForVisionText2Text.from_pretrained(folder)
     state = trainer.model.state_dict()
     assert all(torch.equal(value.half(), state[name]) for name, value in model.state_dict().items())
+    further = Trainer(torch.device("cpu"), workers=0, seed=1)
+    further.start_from(folder)
+    assert all(torch.equal(value.half(), state[name]) for name, value in further.model.state_dict().items())
