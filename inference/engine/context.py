@@ -106,7 +106,11 @@ class ContextMemory:
             return None
         own = self.pool.take(needed)
         if found[full:]:
-            self.copy_pages([(found[full], own[0])])
+            try:
+                self.copy_pages([(found[full], own[0])])
+            except Exception:
+                self.pool.release(found + own)
+                raise
             self.pool.release(found[full:])
         sequence.pages = found[:full] + own
         sequence.spare = self.pool.take(spare)

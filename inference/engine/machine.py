@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Iterable
 from time import monotonic
@@ -112,11 +113,15 @@ class Machine:
     def _record(self, report: Callable[[int, int], None]) -> None:
         began = monotonic()
         keys = [(bucket, plain) for bucket in reversed(self._buckets) for plain in (True, False)]
-        for done, key in enumerate(keys):
-            report(done, len(keys) + 1)
-            self._steps.record(key)
-        report(len(keys), len(keys) + 1)
-        self.encoder.record()
+        gc.freeze()  # torch looks for garbage before each recording: only among what is new
+        try:
+            for done, key in enumerate(keys):
+                report(done, len(keys) + 1)
+                self._steps.record(key)
+            report(len(keys), len(keys) + 1)
+            self.encoder.record()
+        finally:
+            gc.unfreeze()
         report(len(keys) + 1, len(keys) + 1)
         log.info("Recorded %d kinds of steps in %.1f s.", len(keys), monotonic() - began)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from tests.inference.checkpoints import PICTURE_SIZE, picture, small_config, wri
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
 PROMPT = ["What is in", picture("red"), "this picture?"]
+# Of the logits' spread, from the model's own logits: 8-bit products depend on what is in the batch.
+PASS_TOLERANCES: dict[Quantization, float] = {"none": 0.1, "8bit": 0.4, "4bit": 0.2}
 # Of the logits' spread; rounding to 8 and to 4 bits moves them further than bfloat16's rounding does.
 TOLERANCES: dict[Quantization, float] = {"none": 0.05, "8bit": 0.15, "4bit": 0.5}
 
@@ -74,6 +77,7 @@ def test_an_engine_answers(checkpoint: Path, quantization: Quantization) -> None
     asyncio.run(ask())
 
 
+FEW_ROWS = EngineSettings(most_rows=8, buckets=(1, 4), context_bytes=2**24, picture_bytes=2**20)
 QUESTIONS: list[Prompt] = [
     ["Describe this image."],
     ["User:", picture("red"), "What is this?"],
@@ -109,14 +113,14 @@ def all_answers(checkpoint: Path, device: str, settings: EngineSettings) -> list
 def test_in_float32_tokens_are_those_of_the_cpu(tmp_path: Path, qk_layer_norms: bool, graphs: bool) -> None:
     config = small_config(qk_layer_norms=qk_layer_norms, vector_alphas=qk_layer_norms)
     checkpoint = write_checkpoint(tmp_path, config=config)
-    settings = EngineSettings(graphs=graphs, chunk_tokens=16, context_bytes=2**24, picture_bytes=2**20)
+    settings = replace(FEW_ROWS, graphs=graphs, chunk_tokens=16)
     expected = all_answers(checkpoint, "cpu", settings)
     assert all_answers(checkpoint, "cuda:0", settings) == expected
 
 
 def test_steps_in_a_graph_are_those_outside(checkpoint: Path) -> None:
     async def main(graphs: bool) -> list[Reply]:
-        async with load_engine(checkpoint, settings=EngineSettings(graphs=graphs)) as engine:
+        async with load_engine(checkpoint, settings=replace(FEW_ROWS, graphs=graphs)) as engine:
             # One at a time: the number of rows may change a bfloat16's last bit.
             return [await engine.generate(question, options) for question in QUESTIONS for options in KINDS]
 
@@ -169,15 +173,15 @@ def test_logits_of_both_passes_are_the_models_own(checkpoint: Path, quantization
             )
             one_by_one.append(machine.decoder.logits(hidden)[0])
     scale = expected.float().std()
-    assert (at_once - expected.float()).abs().max() / scale < 0.1
-    assert (torch.stack(one_by_one) - expected.float()).abs().max() / scale < 0.1
+    for logits_of_pass in (at_once, torch.stack(one_by_one)):
+        assert (logits_of_pass - expected.float()).abs().max() / scale < PASS_TOLERANCES[quantization]
 
 
 def test_a_full_device_fails_the_request_and_no_other(checkpoint: Path) -> None:
     """Memory that others take while the engine runs."""
 
     async def main() -> None:
-        async with load_engine(checkpoint, settings=EngineSettings(context_bytes=2**24)) as engine:
+        async with load_engine(checkpoint, settings=FEW_ROWS) as engine:
             before = await engine.generate(QUESTIONS[1], KINDS[0])
             free, _ = torch.cuda.mem_get_info()
             taken = torch.empty(max(0, free - 2**24), dtype=torch.uint8, device="cuda")
