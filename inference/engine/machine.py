@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 CPU_CONTEXT_BYTES = 2**29
 CPU_PICTURE_BYTES = 2**26
 MOST_PICTURES = 4096
+SWITCH_SECONDS = 0.001
 CPU_CHUNK, CUDA_CHUNK = 128, 1024
 """Prompt tokens read between two steps."""
 
@@ -53,6 +55,8 @@ class Machine:
         self.is_cuda = device.type == "cuda"
         if self.is_cuda:
             torch.cuda.set_device(device)  # of this thread, for recording
+            # When the device is done, this thread may have to wait so long for the event loop's to give way.
+            sys.setswitchinterval(SWITCH_SECONDS)
         context = int(config.max_position_embeddings)
         self.forbidden = torch.zeros(self.decoder.vocabulary, device=device)
         self.forbidden[list(forbidden)] = -torch.inf

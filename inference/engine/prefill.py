@@ -8,6 +8,7 @@ from itertools import accumulate, groupby
 
 import torch
 
+from inference.engine import dispatch
 from inference.engine.attention import PrefillAttention, Runs, upload
 from inference.engine.model import Decoder
 from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
@@ -47,13 +48,9 @@ def read(
     device = decoder.device
     token_ids = upload(torch.tensor([each for chunk in chunks for each in chunk.token_ids]), device)
     positions = torch.cat([torch.arange(chunk.start, chunk.end) for chunk in chunks])
-    hidden = decoder.forward(
-        token_ids,
-        upload(positions, device),
-        own,
-        pictures,
-        _attention(chunks, positions, latents, device),
-    )
+    attention = _attention(chunks, positions, latents, device)
+    with dispatch.attending_at_any_shape(token_ids):
+        hidden = decoder.forward(token_ids, upload(positions, device), own, pictures, attention)
     if not wanted:
         return hidden.new_empty(0, decoder.vocabulary)
     return decoder.logits(hidden[upload(torch.tensor(wanted), hidden.device)])

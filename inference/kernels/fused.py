@@ -4,11 +4,10 @@ In a CUDA graph such a kernel costs its start, a microsecond or two, however lit
 there is one millisecond to be had of five.
 """
 
-# mypy: disallow-untyped-decorators=False
+# Triton would look up what an annotation of a kernel names.
+# mypy: disallow-untyped-decorators=False, disallow-untyped-defs=False, disallow-incomplete-defs=False
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import triton
@@ -100,19 +99,19 @@ def rotate_and_store(
 
 @triton.jit
 def _rms_norm(
-    x: Any,
-    added: Any,
-    gate: Any,
-    weight: Any,
-    total: Any,
-    normed: Any,
-    width: Any,
-    epsilon: Any,
+    x,
+    added,
+    gate,
+    weight,
+    total,
+    normed,
+    width,
+    epsilon,
     ADDS: tl.constexpr,  # noqa: N803
     GATES: tl.constexpr,  # noqa: N803
     ONE_GATE: tl.constexpr,  # noqa: N803
     WIDTH: tl.constexpr,  # noqa: N803
-) -> None:
+):
     """One program per row."""
     row = tl.program_id(0).to(tl.int64)
     column = tl.arange(0, WIDTH)
@@ -137,7 +136,7 @@ def _rms_norm(
 
 
 @triton.jit
-def _silu_product(gate_up: Any, out: Any, width: Any, AT_ONCE: tl.constexpr) -> None:  # noqa: N803
+def _silu_product(gate_up, out, width, AT_ONCE: tl.constexpr):  # noqa: N803
     """One program per row and piece of it."""
     row = tl.program_id(0).to(tl.int64)
     column = tl.program_id(1) * AT_ONCE + tl.arange(0, AT_ONCE)
@@ -152,16 +151,16 @@ def _silu_product(gate_up: Any, out: Any, width: Any, AT_ONCE: tl.constexpr) -> 
 
 @triton.jit
 def _rotate_and_store(
-    qkv: Any,
-    rotation: Any,
-    slots: Any,
-    key_pages: Any,
-    value_pages: Any,
-    queries: Any,
+    qkv,
+    rotation,
+    slots,
+    key_pages,
+    value_pages,
+    queries,
     HEADS: tl.constexpr,  # noqa: N803
     HEAD_DIM: tl.constexpr,  # noqa: N803
     HALF: tl.constexpr,  # noqa: N803
-) -> None:
+):
     """One program per row and head; both halves of a head are turned together."""
     row = tl.program_id(0).to(tl.int64)
     head = tl.program_id(1)
