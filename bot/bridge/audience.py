@@ -17,6 +17,7 @@ from bot.bridge.reply_view import DiscordReplyView
 from bot.conversation.messages import Place, PlaceKind
 from bot.conversation.ports import ReplyView, Request, Store
 from bot.conversation.recent import Recent
+from bot.languages.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class DiscordAudience:
     def serves(self, place: Place) -> bool:
         return place.kind is not PlaceKind.WEB
 
-    def view(self, request: Request) -> ReplyView:
+    def view(self, request: Request, words: Words) -> ReplyView:
         channel = self.channel(request.place)
         messages = AnswerMessages(
             channel,

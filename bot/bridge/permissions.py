@@ -58,3 +58,12 @@ def missing_for_threads(channel: object) -> list[str]:
 
 def listed(names: list[str]) -> str:
     return f"the permission {names[0]}" if len(names) == 1 else f"the permissions {', '.join(names)}"
+
+
+def moderates(channel: object, person: object) -> bool:
+    """Whether someone manages the channel; False where this cannot be known, and outside servers."""
+    if not isinstance(person, discord.Member) or not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+        return False
+    if isinstance(channel, discord.Thread) and channel.parent is None:
+        return False
+    return channel.permissions_for(person).manage_channels

@@ -83,7 +83,7 @@ class Conversation(commands.Cog):
             case Action.STOP:
                 await service.stop(request_id)
             case Action.REGENERATE:
-                result = await service.regenerate(request_id, audience.again())
+                result = await service.steering.regenerate(request_id, audience.again())
                 if isinstance(result, Refusal):
                     await interaction.followup.send(result.sentence, ephemeral=True)
             case Action.DELETE:

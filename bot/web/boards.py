@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.conversation.messages import Photo, Place, PlaceKind
 from bot.conversation.ports import Outcome, ReplyView, Request, RequestState, Store
+from bot.languages.words import Words
 from bot.web.snowflakes import Snowflakes
 
 MOST_BOARDS = 500
@@ -182,7 +183,7 @@ class Boards:
     def serves(self, place: Place) -> bool:
         return place.kind is PlaceKind.WEB
 
-    def view(self, request: Request) -> ReplyView:
+    def view(self, request: Request, words: Words) -> ReplyView:
         return BoardView(request, self.of(request.place.id), self._store, self._snowflakes)
 
     def close(self) -> None:

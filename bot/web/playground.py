@@ -129,7 +129,7 @@ class Playground:
 
     async def regenerate(self, request: web.Request) -> web.Response:
         owned = await self._owned(request)
-        return _accepted(await self.service.regenerate(owned.id, self.boards))
+        return _accepted(await self.service.steering.regenerate(owned.id, self.boards))
 
     async def forget(self, request: web.Request) -> web.Response:
         """The conversation is gone, from the store too: nobody could open it any more."""
