@@ -105,6 +105,10 @@ class AnswerStore(Protocol):
         """Over the last `days` days before `now`, an id such as messages have."""
         ...
 
+    async def was_asked_later(self, request_id: int, *, by_asker: bool) -> bool:
+        """Whether there is a later question in the same place, or a later one by the same person there."""
+        ...
+
     async def asked_since(self, since: int, *, person_id: int | None, server_id: int | None) -> int:
         """How many questions with ids above `since` there were of a person, or in a server."""
         ...

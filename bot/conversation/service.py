@@ -89,7 +89,10 @@ class ReplyService:
             return await self._take_in(message, audience, reception, notes, earlier)
 
     async def edited(self, message: Message, audience: Audience) -> Request | Refusal | None:
-        """Like `receive` for a message that was edited or got embeds; if it changed, its answer does too."""
+        """Like `receive` for a message that was edited or got embeds; if it changed, its answer does too.
+
+        Only that of the latest question: of the conversation, or elsewhere of its author.
+        """
         if message.origin is not Origin.PERSON:
             return None
         async with self._intake.of(message) as reception:
@@ -245,6 +248,10 @@ class ReplyService:
         if known.text == message.text and known.photos == photos:
             return None
         order = await self._order(message.place, message.language)
+        if await self._store.was_asked_later(request.id, by_asker=not order.own):
+            # What was said since goes on from the answer that there is.
+            await self._record(message, fetched, reception, addressed=True)
+            return None
 
         async def accept() -> Request | None:
             await self._runs.end(request.id, RequestState.WAITING)

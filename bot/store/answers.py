@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import aliased
 
 from bot.conversation.keeping import AnswerStore, Day, Statistics
 from bot.conversation.messages import DISCORD_EPOCH_MS, Place
@@ -71,6 +72,15 @@ class SqlAnswers(AnswerStore):
             liked=feedback.get(True, 0),
             disliked=feedback.get(False, 0),
         )
+
+    async def was_asked_later(self, request_id: int, *, by_asker: bool) -> bool:
+        this, later = aliased(RequestRow), aliased(RequestRow)
+        query = select(later.id).join(this, later.place_id == this.place_id)
+        query = query.where(this.id == request_id, later.id > this.id)
+        if by_asker:
+            query = query.where(later.asker_id == this.asker_id)
+        async with self._database.reading() as connection:
+            return await connection.scalar(query.limit(1)) is not None
 
     async def asked_since(self, since: int, *, person_id: int | None, server_id: int | None) -> int:
         query = select(func.count()).select_from(RequestRow).where(RequestRow.id > since)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from bot.conversation.channel_settings import Mode
@@ -48,10 +49,7 @@ async def test_another_question_has_other_answers(folder: Path, clock: Clock) ->
         message = clock.message("what?")
         view = await s.answered(await s.receive(message))
         await again(s, view)
-        edited = clock.message("and now?")
-        request = await s.service.edited(
-            type(message)(message.id, message.place, message.author, message.origin, edited.text), s.chat
-        )
+        request = await s.service.edited(replace(message, text="and now?"), s.chat)
         assert isinstance(request, Request)
         assert (request.version, request.versions) == (1, 1)
         await s.answered(request)
@@ -149,3 +147,21 @@ async def test_the_bots_own_words_are_in_the_places_language(folder: Path, clock
         view = await s.ask("what?")
         assert view.outcome.state is RequestState.FAILED
         assert any("؀" <= character <= "ۿ" for character in view.notes[0])
+
+
+@on_loop
+async def test_only_the_latest_question_is_answered_anew_after_an_edit(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock) as s:
+        first = clock.message("one?")
+        await s.answered(await s.receive(first))
+        await s.ask("two?")
+        assert await s.service.edited(replace(first, text="ONE?"), s.chat) is None
+        assert len(s.engine.asked) == 2
+        await s.ask("three?")
+        assert "ONE?" in s.engine.shown(2)
+
+        # In a channel, everybody has a latest one.
+        of_anna = clock.message("a?", place=CHANNEL, mentions_bot=True)
+        await s.answered(await s.receive(of_anna))
+        await s.ask("b?", place=CHANNEL, author=BEN, mentions_bot=True)
+        assert isinstance(await s.service.edited(replace(of_anna, text="A?"), s.chat), Request)
