@@ -49,9 +49,14 @@ class DiscordAudience:
         notes = []
         if (names := missing_to_reply(channel)) and not self.told_about_history.get(request.place.id):
             self.told_about_history[request.place.id] = True
-            notes.append(f"To reply to your message and see the earlier ones I need {listed(names)} here.")
+            notes.append(
+                words(
+                    "To reply to your message and see the earlier ones I need {permissions} here.",
+                    permissions=listed(names, words),
+                )
+            )
         messages.can_reply = not names
-        return DiscordReplyView(messages, self.pacer, notes)
+        return DiscordReplyView(messages, self.pacer, words, notes)
 
     def again(self) -> Self:
         """The same for answering a question once more.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import logging
 from collections.abc import Callable, Coroutine
@@ -57,6 +58,8 @@ def polite(
             # Its three seconds or fifteen minutes are over: there is no way left to say anything.
             log.info("An interaction has expired: %s", interaction.command and interaction.command.name)
 
+    # The library reads the options from it, and would look up their types in this file.
+    called.__signature__ = inspect.signature(callback, eval_str=True)  # type: ignore[attr-defined]
     return called
 
 
@@ -88,7 +91,7 @@ def require_moderator(interaction: Interaction, words: Words) -> None:
     """Raises RefusedError: the person is none."""
     if not is_moderator(interaction):
         raise RefusedError(
-            words("Only moderators can do that here: it needs the permission Manage Channels in this channel.")
+            words("Only moderators can do that: it needs the permission Manage Channels in this channel.")
         )
 
 
@@ -106,7 +109,7 @@ def require_answers(interaction: Interaction, words: Words) -> None:
         wanted = {"View Channel": granted.view_channel, "Send Messages": granted.send_messages}
     if missing := [name for name, given in wanted.items() if not given]:
         raise RefusedError(
-            words("I cannot answer here: I need {permissions} first.", permissions=listed(missing))
+            words("I cannot answer here: I need {permissions} first.", permissions=listed(missing, words))
         )
 
 
@@ -156,5 +159,3 @@ class Commands(app_commands.CommandTree[Any]):
             await say_privately(interaction, words.said(sentence))
         except discord.HTTPException as unsaid:
             log.info("That could not be said either: %s", unsaid)
-
-

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import discord
 
+from bot.languages.words import ENGLISH, Words
+
 NEEDED = discord.Permissions(
     view_channel=True,
     send_messages=True,
@@ -56,13 +58,18 @@ def missing_for_threads(channel: object) -> list[str]:
     return missing(channel, "create_public_threads", "send_messages_in_threads")
 
 
-def listed(names: list[str]) -> str:
-    return f"the permission {names[0]}" if len(names) == 1 else f"the permissions {', '.join(names)}"
+def listed(names: list[str], words: Words = ENGLISH) -> str:
+    """As part of a sentence; the names themselves are Discord's."""
+    return words.plural(
+        "the permission {names}", "the permissions {names}", len(names), names=", ".join(names)
+    )
 
 
 def moderates(channel: object, person: object) -> bool:
     """Whether someone manages the channel; False where this cannot be known, and outside servers."""
-    if not isinstance(person, discord.Member) or not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+    if not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+        return False
+    if not isinstance(person, discord.Member):
         return False
     if isinstance(channel, discord.Thread) and channel.parent is None:
         return False

@@ -6,13 +6,12 @@ import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import discord
 from discord.ext import commands
 
 from bot.bridge.backfill import earlier_messages
-from bot.bridge.buttons import Action
 from bot.bridge.permissions import listed, missing_to_answer
 from bot.conversation.messages import Message, Origin, PlaceKind, Reference
 from bot.conversation.ports import Refusal
@@ -72,32 +71,6 @@ class Conversation(commands.Cog):
             return
         self._refused_at[message.author.id] = message.created_at
         await self._say(message, refusal.sentence)
-
-    @commands.Cog.listener()
-    async def on_answer_button(
-        self, interaction: discord.Interaction[Any], action: Action, request_id: int
-    ) -> None:
-        """A press of a button, allowed and acknowledged."""
-        service, audience = self.client.service, self.client.audience
-        match action:
-            case Action.STOP:
-                await service.stop(request_id)
-            case Action.REGENERATE:
-                result = await service.steering.regenerate(request_id, audience.again())
-                if isinstance(result, Refusal):
-                    await interaction.followup.send(result.sentence, ephemeral=True)
-            case Action.DELETE:
-                assert interaction.message is not None
-                await self._delete_answer(interaction.message)
-
-    async def _delete_answer(self, message: discord.Message) -> None:
-        request = await self.client.store.request_of_answer(message.id)
-        for message_id in request.answer_ids if request is not None else (message.id,):
-            try:
-                await self.client.http.delete_message(message.channel.id, message_id)
-            except discord.NotFound:
-                log.debug("Message %s was gone already", message_id)
-        await self.client.service.deleted(message.id)
 
     async def _converted(self, discord_message: discord.Message) -> Message:
         """The message, with the replied-to one looked up if Discord did not send it along."""

@@ -9,7 +9,6 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.bridge.commands import (
-    MODERATORS,
     Interaction,
     RefusedError,
     place_of,
@@ -73,9 +72,7 @@ class Labels(
         await self._keep(interaction, left)
 
     @remove.autocomplete("label")
-    async def labels_like(
-        self, interaction: Interaction, current: str
-    ) -> list[app_commands.Choice[str]]:
+    async def labels_like(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
         like = [one for one in await self._here(interaction) if current.casefold() in one.casefold()]
         return [app_commands.Choice(name=one, value=one) for one in like[:MAX_CHOICES]]
 
@@ -101,6 +98,7 @@ class Labels(
         await say_privately(interaction, _shown(f"{said} {written(labels)}"))
 
 
+@app_commands.default_permissions(manage_channels=True)
 class Prefix(
     commands.GroupCog,
     group_name=marked("prefix"),
@@ -127,10 +125,6 @@ class Prefix(
         await _change(self.client, interaction, prefix=None)
         prefix = (await self.client.service.resolved(place_of(interaction))).settings.prefix
         await say_privately(interaction, words("Captions begin with “{prefix}” now.", prefix=prefix))
-
-
-assert Prefix.__cog_app_commands_group__ is not None
-Prefix.__cog_app_commands_group__.default_permissions = MODERATORS
 
 
 async def _change(client: IdeficsClient, interaction: Interaction, **values: object) -> None:

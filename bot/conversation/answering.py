@@ -71,6 +71,7 @@ class Answerer:
         """`base`: see `inference.tasks.conversation`."""
         self._engine = engine
         self._prompter = Prompter(store, engine, base=base)
+        self.examples = self._prompter.examples
 
     async def answer(
         self,
@@ -216,6 +217,8 @@ def _shows_pictures(requests: Sequence[TaskRequest]) -> bool:
 
 async def _together(awaitables: Sequence[Awaitable[T]]) -> list[T]:
     """All results, in order. The first error ends the others and is raised."""
+    if len(awaitables) == 1:
+        return [await awaitables[0]]
     running = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
         return await asyncio.gather(*running)

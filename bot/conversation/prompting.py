@@ -11,6 +11,7 @@ from PIL import Image
 from bot.conversation.budget import Budget
 from bot.conversation.channel_settings import ChannelSettings, History, Mode
 from bot.conversation.few_shot import ANY_PICTURE, fitting
+from bot.conversation.keeping import Example
 from bot.conversation.messages import Photo, Place, Remembered
 from bot.conversation.ports import Store
 from bot.conversation.recent import Recent
@@ -98,10 +99,13 @@ class Prompter:
         wanted = settings.max_new_tokens or request.options.max_new_tokens
         return min(wanted, self._engine.context_length // 2)
 
-    async def _examples(self, place: Place, settings: ChannelSettings) -> list[tuple[Image.Image, str]]:
-        examples = await self._store.examples(place.scopes)
+    async def examples(self, place: Place, settings: ChannelSettings) -> tuple[list[Example], list[Example]]:
+        """The examples that hold in a place: those that the model is shown, and those that are dropped."""
         length = self.answer_length(tasks.few_shot((), ANY_PICTURE), settings)
-        shown, _ = fitting(self._engine, examples, length)
+        return fitting(self._engine, await self._store.examples(place.scopes), length)
+
+    async def _examples(self, place: Place, settings: ChannelSettings) -> list[tuple[Image.Image, str]]:
+        shown, _ = await self.examples(place, settings)
         found = await self._album.pictures(example.photo for example in shown)
         return [
             (found[example.photo.sha256], example.answer)

@@ -13,10 +13,19 @@ from bot.conversation.admission import Admission
 from bot.conversation.answering import Answerer
 from bot.conversation.channel_settings import ChannelSettings, History
 from bot.conversation.intake import Fetched, Intake, Reception
+from bot.conversation.keeping import Example
 from bot.conversation.limits import LimitKeeper, Limits
-from bot.conversation.messages import Message, Origin, Place, PlaceKind, Remembered
+from bot.conversation.messages import Message, Origin, PhotoOffer, Place, PlaceKind, Remembered, SkippedPhoto
 from bot.conversation.notes import NOTHING_SAID, about_pictures
-from bot.conversation.ports import Audience, PhotoFetcher, Refusal, Request, RequestState, Store
+from bot.conversation.ports import (
+    Audience,
+    PhotoFetcher,
+    Refusal,
+    Request,
+    RequestState,
+    Store,
+    StoredPhoto,
+)
 from bot.conversation.running import Order, Runs
 from bot.conversation.sources import Resolved, resolved
 from bot.conversation.steering import Steering
@@ -59,10 +68,11 @@ class ReplyService:
         self._store = store
         self._defaults = defaults or ChannelSettings()
         self._now = now
+        self._fetcher = fetcher
         self._intake = Intake(fetcher)
         self._limits = LimitKeeper(limits, clock)
-        answerer = Answerer(store, engine, base=base)
-        self._runs = Runs(store, answerer, self._limits, self.settings, clock)
+        self._answerer = Answerer(store, engine, base=base)
+        self._runs = Runs(store, self._answerer, self._limits, self.settings, clock)
         self._admission = Admission(store, self._runs, self._limits, limits, now)
         self.steering = Steering(store, self._runs, self._admission, self._order)
 
@@ -151,6 +161,14 @@ class ReplyService:
     async def words(self, place: Place, language: str | None = None) -> Words:
         """The bot's own words in a place; `language` is the reader's, where it is known."""
         return words_in((await self.settings(place)).language, language)
+
+    async def fitting_examples(self, place: Place) -> tuple[list[Example], list[Example]]:
+        """The examples that hold in a place: those that the model is shown, and those that are dropped."""
+        return await self._answerer.examples(place, await self.settings(place))
+
+    async def fetch_photo(self, offer: PhotoOffer) -> StoredPhoto | SkippedPhoto:
+        """A picture that is no message's, such as an example's."""
+        return await self._fetcher.fetch(offer)
 
     @property
     def line(self) -> list[Request]:

@@ -1,0 +1,180 @@
+"""/ask, /caption, /story and the message menus: a question without a mention."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.bridge.commands import (
+    Interaction,
+    RefusedError,
+    place_of,
+    polite,
+    require_answers,
+    words_for,
+)
+from bot.bridge.forms import TextForm
+from bot.bridge.permissions import moderates
+from bot.conversation.channel_settings import Mode
+from bot.conversation.messages import Message, Origin, PhotoOffer, SkippedPhoto
+from bot.conversation.ports import Refusal, StoredPhoto
+from bot.languages.words import Words, marked
+
+if TYPE_CHECKING:
+    from bot.client import IdeficsClient
+
+MAX_QUESTION = 1000
+FILE_NAME = "picture.webp"
+
+
+class Asking(commands.Cog):
+    """The answer to the command shows what is asked, and is the message that the bot then replies to.
+
+    So everything else is as with a question in a message: its thread, its buttons, its end after a restart.
+    """
+
+    def __init__(self, client: IdeficsClient) -> None:
+        self.client = client
+        self._menus = (
+            app_commands.ContextMenu(name=marked("Describe this picture"), callback=self.describe),
+            app_commands.ContextMenu(name=marked("Ask about this picture"), callback=self.ask_about),
+        )
+
+    async def cog_load(self) -> None:
+        for menu in self._menus:
+            self.client.tree.add_command(menu)
+
+    async def cog_unload(self) -> None:
+        for menu in self._menus:
+            self.client.tree.remove_command(menu.name, type=menu.type)
+
+    @app_commands.command(name=marked("ask"), description=marked("Ask me about a picture"))
+    @app_commands.describe(picture=marked("The picture"), question=marked("Such as: What is on the left?"))
+    @polite
+    async def ask(
+        self,
+        interaction: Interaction,
+        picture: discord.Attachment,
+        question: app_commands.Range[str, 1, MAX_QUESTION],
+    ) -> None:
+        await self._ask(interaction, picture, Mode.CHAT, question)
+
+    @app_commands.command(name=marked("caption"), description=marked("Have a picture described"))
+    @app_commands.describe(picture=marked("The picture"))
+    @polite
+    async def caption(self, interaction: Interaction, picture: discord.Attachment) -> None:
+        await self._ask(interaction, picture, Mode.CAPTION)
+
+    @app_commands.command(name=marked("story"), description=marked("Have a story made up from a picture"))
+    @app_commands.describe(picture=marked("The picture"))
+    @polite
+    async def story(self, interaction: Interaction, picture: discord.Attachment) -> None:
+        await self._ask(interaction, picture, Mode.STORY)
+
+    @polite
+    async def describe(self, interaction: Interaction, message: discord.Message) -> None:
+        words = await words_for(interaction)
+        offers = self._offers(message, words)
+        require_answers(interaction, words)
+        await interaction.response.defer(thinking=True)
+        await self._receive(interaction, words, Mode.CHAT, "", offers, message)
+
+    @polite
+    async def ask_about(self, interaction: Interaction, message: discord.Message) -> None:
+        words = await words_for(interaction)
+        offers = self._offers(message, words)
+        require_answers(interaction, words)
+
+        async def submitted(answered: Interaction, question: str) -> None:
+            await self._submitted(answered, question, offers, message)
+
+        form = TextForm(
+            submitted,
+            title=words("Ask about this picture"),
+            label=words("Your question"),
+            most=MAX_QUESTION,
+            placeholder=words("Such as: What is on the left?"),
+        )
+        await interaction.response.send_modal(form)
+
+    @polite
+    async def _submitted(
+        self,
+        interaction: Interaction,
+        question: str,
+        offers: Sequence[PhotoOffer],
+        message: discord.Message,
+    ) -> None:
+        words = await words_for(interaction)
+        if not question.strip():
+            raise RefusedError(words("The question is empty: write what you want to know."))
+        await interaction.response.defer(thinking=True)
+        await self._receive(interaction, words, Mode.CHAT, question.strip(), offers, message)
+
+    async def _ask(
+        self, interaction: Interaction, picture: discord.Attachment, mode: Mode, question: str = ""
+    ) -> None:
+        words = await words_for(interaction)
+        require_answers(interaction, words)
+        await interaction.response.defer(thinking=True)
+        offer = PhotoOffer(picture.url, picture.filename, picture.size)
+        fetched = await self.client.service.fetch_photo(offer)
+        if isinstance(fetched, SkippedPhoto):
+            await interaction.delete_original_response()
+            raise RefusedError(
+                words(
+                    "I could not use {name}: {reason}.",
+                    name=fetched.name,
+                    reason=words.said(fetched.reason),
+                )
+            )
+        await self._receive(interaction, words, mode, question, [offer], fetched)
+
+    async def _receive(
+        self,
+        interaction: Interaction,
+        words: Words,
+        mode: Mode,
+        question: str,
+        offers: Sequence[PhotoOffer],
+        shown: discord.Message | StoredPhoto,
+    ) -> None:
+        """Shows the question with its picture, or with the message that has it, and has it answered."""
+        nobody = discord.AllowedMentions.none()
+        if isinstance(shown, StoredPhoto):
+            file = discord.File(io.BytesIO(shown.data), FILE_NAME)
+            response = await interaction.edit_original_response(
+                content=question, attachments=[file], allowed_mentions=nobody
+            )
+        else:
+            about = words("About {message}", message=shown.jump_url)
+            response = await interaction.edit_original_response(
+                content=f"{question}\n-# {about}".strip(), allowed_mentions=nobody
+            )
+        message = Message(
+            response.id,
+            place_of(interaction),
+            self.client.converter.person(interaction.user),
+            Origin.PERSON,
+            question,
+            tuple(offers),
+            mentions_bot=True,
+            mode=mode,
+            by_moderator=moderates(interaction.channel, interaction.user),
+            language=interaction.locale.value,
+        )
+        result = await self.client.service.receive(message, self.client.audience)
+        if isinstance(result, Refusal):
+            await interaction.delete_original_response()
+            raise RefusedError(result.sentence)
+
+    def _offers(self, message: discord.Message, words: Words) -> tuple[PhotoOffer, ...]:
+        offers = self.client.converter.message(message).offers
+        if not offers:
+            raise RefusedError(words("There is no picture in that message: choose one that shows a picture."))
+        return offers
