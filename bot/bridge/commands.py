@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import discord
 from discord import app_commands
@@ -20,10 +20,8 @@ from bot.conversation.inputs import UnusableInputError
 from bot.conversation.keeping import AnswerStore
 from bot.conversation.messages import Place
 from bot.conversation.notes import OUR_FAILURE
+from bot.conversation.service import ReplyService
 from bot.languages.words import SOURCE, Words, marked, words_in
-
-if TYPE_CHECKING:
-    from bot.client import IdeficsClient
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +76,8 @@ def place_of(interaction: Interaction) -> Place:
 
 async def words_for(interaction: Interaction) -> Words:
     """The place's language, else that of the person's Discord."""
-    client: IdeficsClient = interaction.client
-    return await client.service.words(place_of(interaction), interaction.locale.value)
+    service: ReplyService = interaction.client.service
+    return await service.words(place_of(interaction), interaction.locale.value)
 
 
 def is_moderator(interaction: Interaction) -> bool:

@@ -22,7 +22,7 @@ from bot.bridge.forms import TextForm
 from bot.bridge.permissions import moderates
 from bot.conversation.channel_settings import Mode
 from bot.conversation.messages import Message, Origin, PhotoOffer, SkippedPhoto
-from bot.conversation.ports import Refusal, StoredPhoto
+from bot.conversation.ports import Refusal
 from bot.languages.words import Words, marked
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MAX_QUESTION = 1000
 FILE_NAME = "picture.webp"
+_NOBODY = discord.AllowedMentions.none()
 
 
 class Asking(commands.Cog):
@@ -81,8 +82,7 @@ class Asking(commands.Cog):
         words = await words_for(interaction)
         offers = self._offers(message, words)
         require_answers(interaction, words)
-        await interaction.response.defer(thinking=True)
-        await self._receive(interaction, words, Mode.CHAT, "", offers, message)
+        await self._ask_about(interaction, "", offers, message, words)
 
     @polite
     async def ask_about(self, interaction: Interaction, message: discord.Message) -> None:
@@ -113,51 +113,56 @@ class Asking(commands.Cog):
         words = await words_for(interaction)
         if not question.strip():
             raise RefusedError(words("The question is empty: write what you want to know."))
-        await interaction.response.defer(thinking=True)
-        await self._receive(interaction, words, Mode.CHAT, question.strip(), offers, message)
+        await self._ask_about(interaction, question.strip(), offers, message, words)
 
     async def _ask(
         self, interaction: Interaction, picture: discord.Attachment, mode: Mode, question: str = ""
     ) -> None:
         words = await words_for(interaction)
         require_answers(interaction, words)
-        await interaction.response.defer(thinking=True)
+        # A message at once, not only a sign that there will be one: that could only be filled, in public.
+        posted = await interaction.response.send_message(
+            words("Looking at {name} …", name=picture.filename), allowed_mentions=_NOBODY
+        )
         offer = PhotoOffer(picture.url, picture.filename, picture.size)
         fetched = await self.client.service.fetch_photo(offer)
         if isinstance(fetched, SkippedPhoto):
-            await interaction.delete_original_response()
-            raise RefusedError(
-                words(
-                    "I could not use {name}: {reason}.",
-                    name=fetched.name,
-                    reason=words.said(fetched.reason),
-                )
-            )
-        await self._receive(interaction, words, mode, question, [offer], fetched)
+            reason = words.said(fetched.reason)
+            sentence = words("I could not use {name}: {reason}.", name=fetched.name, reason=reason)
+            await _withdraw(interaction, sentence)
+            return
+        file = discord.File(io.BytesIO(fetched.data), FILE_NAME)
+        await interaction.edit_original_response(
+            content=question, attachments=[file], allowed_mentions=_NOBODY
+        )
+        await self._receive(interaction, posted.message_id, mode, question, [offer])
+
+    async def _ask_about(
+        self,
+        interaction: Interaction,
+        question: str,
+        offers: Sequence[PhotoOffer],
+        message: discord.Message,
+        words: Words,
+    ) -> None:
+        about = words("About {message}", message=message.jump_url)
+        posted = await interaction.response.send_message(
+            f"{question}\n-# {about}".strip(), allowed_mentions=_NOBODY
+        )
+        await self._receive(interaction, posted.message_id, Mode.CHAT, question, offers)
 
     async def _receive(
         self,
         interaction: Interaction,
-        words: Words,
+        message_id: int | None,
         mode: Mode,
         question: str,
         offers: Sequence[PhotoOffer],
-        shown: discord.Message | StoredPhoto,
     ) -> None:
-        """Shows the question with its picture, or with the message that has it, and has it answered."""
-        nobody = discord.AllowedMentions.none()
-        if isinstance(shown, StoredPhoto):
-            file = discord.File(io.BytesIO(shown.data), FILE_NAME)
-            response = await interaction.edit_original_response(
-                content=question, attachments=[file], allowed_mentions=nobody
-            )
-        else:
-            about = words("About {message}", message=shown.jump_url)
-            response = await interaction.edit_original_response(
-                content=f"{question}\n-# {about}".strip(), allowed_mentions=nobody
-            )
+        """Has the question answered that the message shows."""
+        assert message_id is not None
         message = Message(
-            response.id,
+            message_id,
             place_of(interaction),
             self.client.converter.person(interaction.user),
             Origin.PERSON,
@@ -170,11 +175,16 @@ class Asking(commands.Cog):
         )
         result = await self.client.service.receive(message, self.client.audience)
         if isinstance(result, Refusal):
-            await interaction.delete_original_response()
-            raise RefusedError(result.sentence)
+            await _withdraw(interaction, result.sentence)
 
     def _offers(self, message: discord.Message, words: Words) -> tuple[PhotoOffer, ...]:
         offers = self.client.converter.message(message).offers
         if not offers:
             raise RefusedError(words("There is no picture in that message: choose one that shows a picture."))
         return offers
+
+
+async def _withdraw(interaction: Interaction, sentence: str) -> None:
+    """Says privately why there is no answer, and takes the question back that everybody saw."""
+    await interaction.followup.send(sentence, ephemeral=True)
+    await interaction.delete_original_response()

@@ -66,6 +66,7 @@ class SettingsPanel(commands.Cog):
             case "inherit":
                 await self._change(interaction, place, scope, setting, words, None)
         found = await self.client.service.resolved(place)
+        words = await words_for(interaction)  # it may be the language that was chosen
         await interaction.response.edit_message(
             embed=panel_embed(found, words), view=panel_view(place, found, scope, setting, words)
         )
