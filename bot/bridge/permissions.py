@@ -12,6 +12,7 @@ NEEDED = discord.Permissions(
     send_messages_in_threads=True,
     create_public_threads=True,
     read_message_history=True,
+    attach_files=True,
 )
 
 _NAMES = {
@@ -20,6 +21,7 @@ _NAMES = {
     "send_messages_in_threads": "Send Messages in Threads",
     "create_public_threads": "Create Public Threads",
     "read_message_history": "Read Message History",
+    "attach_files": "Attach Files",
 }
 
 
@@ -52,6 +54,11 @@ def missing_to_answer(channel: object) -> list[str]:
 def missing_to_reply(channel: object) -> list[str]:
     """What is missing for an answer to be a reply, and for reading what was said before."""
     return missing(channel, "read_message_history")
+
+
+def missing_for_files(channel: object) -> list[str]:
+    """What is missing for an answer to show a picture."""
+    return missing(channel, "attach_files")
 
 
 def missing_for_threads(channel: object) -> list[str]:

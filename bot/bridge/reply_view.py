@@ -12,7 +12,7 @@ from bot.bridge.answer_messages import AnswerMessages, Attached
 from bot.bridge.bars import can_be_drawn, described, draw_bars
 from bot.bridge.buttons import Controls
 from bot.bridge.pacing import Pacer
-from bot.bridge.permissions import listed, missing_for_threads
+from bot.bridge.permissions import listed, missing_for_files, missing_for_threads
 from bot.bridge.threads import open_thread
 from bot.conversation.channel_settings import Mode
 from bot.conversation.ports import Outcome, RequestState
@@ -77,7 +77,7 @@ class DiscordReplyView:
         else:
             self._pacer.take(self._channel.id)
         try:
-            files = await _files(outcome, self._words)
+            files = () if missing_for_files(self._channel) else await _files(outcome, self._words)
             await self._messages.show(final_contents(outcome.text, notes), self._controls(outcome), files)
         except discord.HTTPException as error:
             if error.status == 429 or error.status >= 500:

@@ -121,7 +121,7 @@ class Asking(commands.Cog):
         words = await words_for(interaction)
         require_answers(interaction, words)
         # A message at once, not only a sign that there will be one: that could only be filled, in public.
-        posted = await interaction.response.send_message(
+        await interaction.response.send_message(
             words("Looking at {name} …", name=picture.filename), allowed_mentions=_NOBODY
         )
         offer = PhotoOffer(picture.url, picture.filename, picture.size)
@@ -132,10 +132,10 @@ class Asking(commands.Cog):
             await _withdraw(interaction, sentence)
             return
         file = discord.File(io.BytesIO(fetched.data), FILE_NAME)
-        await interaction.edit_original_response(
+        posted = await interaction.edit_original_response(
             content=question, attachments=[file], allowed_mentions=_NOBODY
         )
-        await self._receive(interaction, posted.message_id, mode, question, [offer])
+        await self._receive(interaction, posted.id, mode, question, [offer])
 
     async def _ask_about(
         self,
@@ -146,21 +146,19 @@ class Asking(commands.Cog):
         words: Words,
     ) -> None:
         about = words("About {message}", message=message.jump_url)
-        posted = await interaction.response.send_message(
-            f"{question}\n-# {about}".strip(), allowed_mentions=_NOBODY
-        )
-        await self._receive(interaction, posted.message_id, Mode.CHAT, question, offers)
+        await interaction.response.send_message(f"{question}\n-# {about}".strip(), allowed_mentions=_NOBODY)
+        posted = await interaction.original_response()
+        await self._receive(interaction, posted.id, Mode.CHAT, question, offers)
 
     async def _receive(
         self,
         interaction: Interaction,
-        message_id: int | None,
+        message_id: int,
         mode: Mode,
         question: str,
         offers: Sequence[PhotoOffer],
     ) -> None:
         """Has the question answered that the message shows."""
-        assert message_id is not None
         message = Message(
             message_id,
             place_of(interaction),
