@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from bot.languages.pages import extract_html
 from bot.languages.words import CATALOGUES, SOURCE, languages
 
 ROOT = Path(__file__).parents[1]
-KEYWORDS = {"words": None, "_words": None, "marked": None, "_T": None, "plural": (1, 2)}
+KEYWORDS = {"words": None, "_words": None, "marked": None, "t": None, "plural": (1, 2)}
 """The calls whose texts are sentences."""
-METHODS = [("**.py", "python"), ("web/static/**.js", "javascript")]
+METHODS: list[tuple[str, Any]] = [
+    ("**.py", "python"),
+    ("web/static/**.js", "javascript"),
+    ("web/static/**.html", extract_html),
+]
 
 
 def extracted() -> Catalog:

@@ -92,4 +92,26 @@ def _words(language: str) -> Words:
     return Words(language, GNUTranslations(compiled))
 
 
+@cache
+def messages_in(language: str) -> dict[str, str | list[str]]:
+    """All sentences that a catalogue has, by the English one (of plurals, that for one); none for English."""
+    if language == SOURCE:
+        return {}
+    with (CATALOGUES / f"{language}.po").open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    return {
+        message.id if isinstance(message.id, str) else message.id[0]: (
+            message.string if isinstance(message.string, str) else list(message.string or ())
+        )
+        for message in catalogue
+        if message.id
+    }
+
+
+def plural_tags(language: str) -> list[str]:
+    """The kinds of numbers that have a form of their own, in the order of a catalogue's forms."""
+    tags = {*Locale.parse(language).plural_form.tags, "other"}
+    return [tag for tag in ("zero", "one", "two", "few", "many", "other") if tag in tags]
+
+
 ENGLISH = _words(SOURCE)
