@@ -157,7 +157,7 @@ function rankingElement(ranked) {
     const filled = element("div");
     filled.style.inlineSize = `${share * 100}%`;
     const bar = element("div", { className: "share", ariaHidden: "true" }, filled);
-    return element("li", {}, element("span", { dir: "auto" }, label), element("span", {}, percent), bar);
+    return element("li", {}, element("bdi", {}, label), element("span", {}, percent), bar);
   });
   return element("ol", { className: "ranking" }, ...rows);
 }
