@@ -503,3 +503,41 @@ def _text_of(form: simcord.InteractionResult) -> str:
     assert form.modal is not None
     [label] = form.modal["components"]
     return str(label["component"]["custom_id"])
+
+
+def test_an_interaction_that_has_expired_harms_nothing(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.env.inject_error(
+            "POST", "/interactions/*/*/callback", status=404, code=10062, message="Unknown interaction"
+        )
+        result = await world.alice.slash(world.channel, "help")
+        assert not result.acknowledged
+        assert "Nobody waits" in told(await world.alice.slash(world.channel, "queue"))
+
+    tell(tmp_path, story)
+
+
+def test_moderators_have_no_limits_where_that_is_set(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        mod = moderator(world)
+        for person, answers in ((world.alice, 1), (mod, 3)):
+            for _ in range(3):
+                await person.send(world.channel, f"{world.mention} hello")
+            asked = [one for one in world.answers() if one.reference and one.content.startswith("Answer")]
+            assert len(asked) == answers + (0 if person is world.alice else 1)
+
+    tell(tmp_path, story, limits=Limits(per_minute_per_person=1, moderators_exempt=True))
+
+
+def test_the_bots_words_are_those_of_the_server_else_of_the_person(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        server = Scope(world.guild.id, is_server=True)
+        await world.store.change_settings(server, ChannelSettings(language="ar"))
+        said = told(await world.alice.slash(world.channel, "labels show"))
+        assert said == "لا تصنيفات بعد: يضبطها مشرف بالأمر \N{LEFT-TO-RIGHT MARK}/labels set."
+        # A person's Discord speaks English here.
+        await world.store.change_settings(server, ChannelSettings())
+        said = told(await world.alice.slash(world.channel, "labels show"))
+        assert said == "There are no labels yet: a moderator sets them with /labels set."
+
+    tell(tmp_path, story)
