@@ -206,12 +206,11 @@ class Playground:
     async def _change_settings(self, place: Place, form: Form) -> None:
         own = (await self.store.settings(place) or [ChannelSettings()])[0]
         try:
-            changed = replace(
-                own,
-                mode=Mode(form.texts["mode"]) if "mode" in form.texts else own.mode,
-                labels=_labels(form.texts["labels"]) if "labels" in form.texts else own.labels,
-                prefix=form.texts.get("prefix", own.prefix),
-            )
+            mode = Mode(form.texts["mode"]) if "mode" in form.texts else own.mode
+            labels = _labels(form.texts["labels"]) if "labels" in form.texts else own.labels or ()
+            # The page sends what is written there, also while it is half written and another task is chosen.
+            kept = checked_labels(labels) if mode is Mode.CLASSIFY and labels else own.labels
+            changed = replace(own, mode=mode, labels=kept, prefix=form.texts.get("prefix", own.prefix))
         except UnusableInputError as error:
             raise Refused(400, str(error)) from error
         except (ValueError, RecursionError) as error:  # deeply nested labels
@@ -226,7 +225,7 @@ def _labels(written: str) -> tuple[str, ...]:
         raise ValueError(written)
     for label in labels:
         label.encode()  # raises UnicodeEncodeError at half a character, which JSON can hold and text cannot
-    return checked_labels(labels) if any(label.strip() for label in labels) else ()
+    return tuple(label.strip() for label in labels if label.strip())
 
 
 def _accepted(result: Request | Refusal | None) -> web.Response:

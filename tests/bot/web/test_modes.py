@@ -62,6 +62,8 @@ def test_labels_that_cannot_be_used(tmp_path: Path, labels: list[str]) -> None:
         assert response.status == 400
         assert (await response.json())["error"].endswith((".", "else."))
         assert engine.ranked == []
+        # While another task is chosen, what stands there does not matter.
+        assert (await guest.ask("hello", mode="chat", labels=json.dumps(labels))).status == 202
 
     tell(tmp_path, story)
 
