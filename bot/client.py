@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import discord
@@ -12,13 +13,15 @@ from bot.bridge.address import DiscordAddress
 from bot.bridge.api import ApiClient, ApiWebhookAdapter
 from bot.bridge.audience import DiscordAudience
 from bot.bridge.buttons import AnswerButton
+from bot.bridge.commands import Commands
 from bot.bridge.convert import Converter
 from bot.bridge.pacing import EDIT_INTERVAL_S, Pacer
-from bot.cogs.catch_up import CatchUp
-from bot.cogs.changes import Changes
-from bot.cogs.conversation import Conversation
+from bot.bridge.panel import PanelPart
+from bot.cogs.all import cogs_of
 from bot.conversation.ports import Store
 from bot.conversation.service import ReplyService
+
+log = logging.getLogger(__name__)
 
 
 class IdeficsClient(commands.AutoShardedBot):
@@ -29,6 +32,7 @@ class IdeficsClient(commands.AutoShardedBot):
     """
 
     http: ApiClient
+    tree: Commands
 
     def __init__(
         self,
@@ -45,9 +49,15 @@ class IdeficsClient(commands.AutoShardedBot):
         self.address = address or DiscordAddress()
         super().__init__(
             command_prefix=commands.when_mentioned,
+            tree_cls=Commands,
             help_command=None,
             intents=discord.Intents(
-                guilds=True, guild_messages=True, dm_messages=True, message_content=message_content
+                guilds=True,
+                guild_messages=True,
+                dm_messages=True,
+                guild_reactions=True,
+                dm_reactions=True,
+                message_content=message_content,
             ),
             allowed_mentions=discord.AllowedMentions(
                 everyone=False, users=False, roles=False, replied_user=ping_author
@@ -87,10 +97,19 @@ class IdeficsClient(commands.AutoShardedBot):
         if not self.address.is_discords_own:
             # Holds for this task and those it starts, so for this client alone.
             async_context.set(ApiWebhookAdapter(self.address))
-        self.add_dynamic_items(AnswerButton)
-        conversation = Conversation(self)
-        for cog in (conversation, Changes(self), CatchUp(self, conversation.receive)):
+        self.add_dynamic_items(AnswerButton, PanelPart)
+        for cog in cogs_of(self):
             await self.add_cog(cog)
+        try:
+            await self.register_commands()
+        except discord.HTTPException:
+            log.exception("The commands could not be registered; the next start tries again")
+
+    async def register_commands(self, *, anew: bool = False) -> bool:
+        """As `Commands.register`, for this application at its Discord."""
+        return await self.tree.register(
+            f"{self.application_id} {self.address.api_url}", self.store, anew=anew
+        )
 
     async def on_message(self, message: discord.Message, /) -> None:
         """There are no commands in messages: the cogs listen by themselves."""

@@ -28,7 +28,11 @@ class Row:
         options = request.options
         self.request = request
         self.answer = Answer(
-            tokenizer, end_ids=end_ids, stop=options.stop, max_new_tokens=request.max_new_tokens
+            tokenizer,
+            end_ids=end_ids,
+            stop=options.stop,
+            max_new_tokens=request.max_new_tokens,
+            after=request.prompt.answer_begun,
         )
         seed = secrets.randbits(63) if options.seed is None else options.seed % 2**63
         self.generator = torch.Generator().manual_seed(seed)

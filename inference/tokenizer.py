@@ -142,13 +142,14 @@ class TextStream:
     """Turns generated ids into text one at a time; characters made of several ids come out whole.
 
     The pieces joined are `tokenizer.decode(ids, skip_special_tokens=True)`: the space in front of the
-    first word is dropped. Only an unfinished character at the very end is left out.
+    first word is dropped, unless the text goes on from `after`, ids whose text is there already. Only an
+    unfinished character at the very end is left out.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, after: Sequence[int] = ()) -> None:
         self._backend = backend_of(tokenizer)
-        self._ids: list[int] = []
-        self._shown = 0
+        self._ids: list[int] = list(after)
+        self._shown = len(self._ids)
 
     def add(self, token_id: int) -> str:
         """The text that `token_id` adds; empty while a character is incomplete."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from bot.conversation.channel_settings import ChannelSettings
+from bot.conversation.channel_settings import ChannelSettings, Mode
+from bot.conversation.keeping import AnswerStore, ExampleStore, Part
 from bot.conversation.messages import (
     Message,
     Person,
@@ -18,6 +19,7 @@ from bot.conversation.messages import (
     Scope,
     SkippedPhoto,
 )
+from bot.languages.words import Words
 
 
 class RequestState(StrEnum):
@@ -47,6 +49,12 @@ class Request:
     """Sentences for the asker, whatever the answer: such as which picture cannot be used, and why."""
     failure: str | None = None
     """Why there is nothing to ask the model; the notes say it to the asker."""
+    mode: Mode | None = None
+    """Of this question alone; None: as is set for the place."""
+    version: int = 1
+    """Which of its answers this is, the oldest being 1."""
+    versions: int = 1
+    """How many there are; earlier ones can be shown again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,10 @@ class Outcome:
 
     Without text there is at least one, unless the outcome is FORGOTTEN.
     """
+    parts: tuple[Part, ...] = ()
+    """What `text` consists of, one part for each picture; none of an answer that failed."""
+    mode: Mode | None = None
+    """In which it was answered."""
     thread_name: str | None = None
     """A thread of this name (100 characters at most) shall be opened from the question, and adopted."""
 
@@ -84,7 +96,7 @@ class StoredPhoto:
     """A WebP or PNG file, at most 768 pixels on its longer side."""
 
 
-class Store(Protocol):
+class Store(ExampleStore, AnswerStore, Protocol):
     """What is remembered. Every method is one short transaction, and repeating it is harmless."""
 
     async def record_message(
@@ -162,8 +174,11 @@ class Store(Protocol):
         """How the request ended last, for those who show it again; None while it is owed."""
         ...
 
-    async def reopen_request(self, request_id: int) -> Request:
-        """For Regenerate: the request is owed again, its answer is not in the history any more."""
+    async def reopen_request(self, request_id: int, *, keep: bool) -> Request:
+        """The request is owed again, its answer is not in the history any more.
+
+        `keep`: the answer, if there was one, is kept as an earlier version; else the next takes its place.
+        """
         ...
 
     async def history(self, place: Place, before: int, limit: int) -> list[Remembered]:
@@ -265,7 +280,7 @@ class ReplyView(Protocol):
         ...
 
     async def finish(self, outcome: Outcome) -> None:
-        """The final text, which may be empty, and below it the notes.
+        """The final text, which may be empty, and below it the notes. Of an earlier version, the only call.
 
         If the outcome is FORGOTTEN, the question is gone, and what was shown of the answer shall go too.
         """
@@ -293,7 +308,7 @@ class Audience(Protocol):
         """Whether the place is in this chat: the store may hold those of several."""
         ...
 
-    def view(self, request: Request) -> ReplyView:
+    def view(self, request: Request, words: Words) -> ReplyView:
         """Where the answer to this request is to be shown; called once for each time it is answered."""
         ...
 

@@ -11,9 +11,11 @@ from sqlalchemy.dialects.sqlite import insert
 from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.messages import Message, Origin, Place, Remembered, Scope
 from bot.conversation.ports import Outcome, Request, RequestState, Store, StoredPhoto
-from bot.store import forgetting, history
+from bot.store import forgetting, history, versions
+from bot.store.answers import SqlAnswers
 from bot.store.database import Database, opened
-from bot.store.forgetting import FIGURES, NO_OUTCOME, OWED
+from bot.store.examples import SqlExamples
+from bot.store.outcomes import NO_OUTCOME, OWED, columns_of, outcome_of
 from bot.store.reading import (
     ANSWERED_BY,
     ANY_MESSAGE,
@@ -21,7 +23,6 @@ from bot.store.reading import (
     SETTINGS,
     exchanges,
     message_of,
-    outcome_of,
     place_of,
     requests,
 )
@@ -38,7 +39,7 @@ from bot.store.tables import (
 from bot.store.writing import later, write_message, write_person, write_place, write_whole
 
 
-class SqlStore(Store):
+class SqlStore(SqlExamples, SqlAnswers, Store):
     """What is remembered; see `Store` for the methods that have no word here."""
 
     def __init__(self, database: Database) -> None:
@@ -129,6 +130,8 @@ class SqlStore(Store):
                     place_id=message.place.id,
                     asker_id=message.author.id,
                     state=RequestState.WAITING,
+                    asked_mode=message.mode,
+                    version=1,
                     question_notes=list(notes),
                     failure=failure,
                 )
@@ -145,6 +148,7 @@ class SqlStore(Store):
             RequestState.WAITING,
             notes=tuple(notes),
             failure=failure,
+            mode=message.mode,
         )
 
     async def amend_request(
@@ -155,14 +159,17 @@ class SqlStore(Store):
         notes: Sequence[str] = (),
         failure: str | None = None,
     ) -> Request | None:
+        this = (RequestRow.id == message.id) & (RequestRow.state != RequestState.FORGOTTEN)
+        about = {"question_notes": list(notes), "failure": failure}
         async with self._database.writing() as connection:
             amended = await connection.execute(
                 update(RequestRow)
-                .where(RequestRow.id == message.id, RequestRow.state != RequestState.FORGOTTEN)
-                .values(state=RequestState.WAITING, question_notes=list(notes), failure=failure, **NO_OUTCOME)
+                .where(this)
+                .values(state=RequestState.WAITING, version=1, **about, **NO_OUTCOME)
             )
             if amended.rowcount == 0:
                 return None
+            await versions.forget_versions(connection, this)
             await write_person(connection, message.author)
             await write_message(connection, message, photos, addressed=True)
             return next(iter(await requests(connection, RequestRow.id == message.id)))
@@ -190,17 +197,11 @@ class SqlStore(Store):
 
     async def finish_request(self, request_id: int, outcome: Outcome) -> None:
         """A forgotten request stays so, whatever came out of it."""
-        figures = {name: getattr(outcome, name) for name in FIGURES}
         async with self._database.writing() as connection:
             await connection.execute(
                 update(RequestRow)
                 .where(RequestRow.id == request_id, RequestRow.state != RequestState.FORGOTTEN)
-                .values(
-                    state=outcome.state,
-                    token_ids=list(outcome.token_ids),
-                    notes=list(outcome.notes),
-                    **figures,
-                )
+                .values(**columns_of(outcome))
             )
 
     async def owed_requests(self) -> list[tuple[Request, Message]]:
@@ -234,13 +235,15 @@ class SqlStore(Store):
         async with self._database.reading() as connection:
             return await outcome_of(connection, request_id)
 
-    async def reopen_request(self, request_id: int) -> Request:
+    async def reopen_request(self, request_id: int, *, keep: bool) -> Request:
         """The request as it is then: a forgotten one stays so.
 
         Raises:
             LookupError: there is no such request.
         """
         async with self._database.writing() as connection:
+            if keep:
+                await versions.make_room(connection, request_id)
             await connection.execute(
                 update(RequestRow)
                 .where(RequestRow.id == request_id, RequestRow.state != RequestState.FORGOTTEN)
