@@ -10,7 +10,7 @@ from PIL.Image import Image
 from bot.cli.arguments import PictureFile, find_pictures, well_formed
 from bot.cli.failures import InputError
 from bot.cli.options import Mode, TaskChoice
-from bot.conversation.inputs import UnusableInputError, read_labels
+from bot.conversation.inputs import split_labels
 from bot.conversation.turns import OPENING_QUESTION
 from inference import tasks
 from inference.tasks import TaskRequest, Turn
@@ -87,15 +87,12 @@ def labels_of(task: TaskChoice) -> list[str]:
     """The labels of `--labels`.
 
     Raises:
-        InputError: they cannot be chosen from.
+        InputError: one is empty.
     """
     written = well_formed(task.labels or "")
     if re.search(r"(^|,)\s*(,|$)", written):
         raise InputError("Classification needs labels to choose from, none of them empty.")
-    try:
-        return list(read_labels(written))
-    except UnusableInputError as error:
-        raise InputError(str(error)) from error
+    return split_labels(written)
 
 
 def examples_of(task: TaskChoice) -> list[tuple[PictureFile, str]]:

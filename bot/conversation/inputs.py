@@ -26,8 +26,12 @@ def read_labels(text: str, words: Words = ENGLISH) -> tuple[str, ...]:
     Raises:
         UnusableInputError: they cannot be chosen from.
     """
-    found = [quoted.replace('""', '"') or plain for quoted, plain in _LABEL.findall(text)]
-    return checked_labels(found, words)
+    return checked_labels(split_labels(text), words)
+
+
+def split_labels(text: str) -> list[str]:
+    """What stands between commas or line breaks, as it is written; quotes around it are not part of it."""
+    return [quoted.replace('""', '"') or plain.strip() for quoted, plain in _LABEL.findall(text)]
 
 
 def checked_labels(labels: Iterable[str], words: Words = ENGLISH) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ async def test_what_ended_by_its_length_goes_on(folder: Path, clock: Clock) -> N
         on = await s.answered(request)
         assert s.engine.shown(1) == "User:[red]what?</u>\nAssistant:A red"
         assert on.outcome.text == "A red square."
-        assert on.named("update")[0].startswith("A red")
+        assert all(text.startswith("A red") for text in on.named("update"))
         assert (on.request.version, on.request.versions) == (1, 1)
         assert await s.service.steering.continue_answer(view.request.id, s.chat) is None
         # As one answer, with its ids.
