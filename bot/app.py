@@ -16,6 +16,7 @@ from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.checkpoints import was_trained_on_turns
 from bot.conversation.limits import Limits
 from bot.conversation.ports import PhotoFetcher
+from bot.conversation.retention import retention
 from bot.conversation.service import ReplyService
 from bot.settings import ModelSettings, Settings
 from bot.store.repository import SqlStore
@@ -50,7 +51,11 @@ async def core(settings: Settings, fetcher: PhotoFetcher, open_engine: OpenEngin
         StoreError: the database cannot be used.
         InferenceError: the checkpoint cannot be used.
     """
-    async with SqlStore.open(settings.store.url) as store, open_engine(settings.model) as engine:
+    async with (
+        SqlStore.open(settings.store.url) as store,
+        open_engine(settings.model) as engine,
+        retention(store, settings.privacy.retention_days),
+    ):
         service = ReplyService(
             store,
             fetcher,

@@ -97,6 +97,11 @@ class LimitSettings(_Section):
     in_flight_per_server: int = Field(default=100, ge=1)
 
 
+class PrivacySettings(_Section):
+    retention_days: int = Field(default=30, ge=1, le=3650)
+    """How long what is said is kept, where a server has not set it."""
+
+
 class ReplySettings(_Section):
     """For where neither thread, channel nor server have set it."""
 
@@ -135,6 +140,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
     limits: LimitSettings = LimitSettings()
+    privacy: PrivacySettings = PrivacySettings()
     replies: ReplySettings = ReplySettings()
     log: LogSettings = LogSettings()
 

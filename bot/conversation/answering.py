@@ -46,6 +46,10 @@ class Answerer:
         self._engine = engine
         self._prompter = Prompter(store, engine, base=base)
 
+    def forget(self) -> None:
+        """Nothing of what was said or shown is at hand any more."""
+        self._prompter.forget()
+
     async def answer(
         self,
         question: Remembered,

@@ -18,6 +18,7 @@ from bot.conversation.messages import (
     Scope,
     SkippedPhoto,
 )
+from bot.conversation.personal import PersonalStore
 
 
 class RequestState(StrEnum):
@@ -84,7 +85,7 @@ class StoredPhoto:
     """A WebP or PNG file, at most 768 pixels on its longer side."""
 
 
-class Store(Protocol):
+class Store(PersonalStore, Protocol):
     """What is remembered. Every method is one short transaction, and repeating it is harmless."""
 
     async def record_message(

@@ -22,7 +22,7 @@ from inference.errors import InferenceError
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0)
-"""Between the times that the end of an answer is tried to be shown; then it is left owed."""
+"""Between the times that the end of an answer is tried to be shown, or recorded; then it is left owed."""
 
 
 @dataclass(eq=False, slots=True)
@@ -124,6 +124,12 @@ class Runs:
         if runs:
             await asyncio.wait({self._ending(run, RequestState.WAITING) for run in runs})
 
+    async def forget_of(self, person_id: int) -> None:
+        """Ends the person's requests as FORGOTTEN."""
+        runs = [run for run in self._runs.values() if run.request.asker.id == person_id]
+        if runs:
+            await asyncio.wait({self._ending(run, RequestState.FORGOTTEN) for run in runs})
+
     async def close(self, grace: float) -> None:
         """Starts nothing more; what still runs after `grace` seconds is left owed."""
         self._closed = True
@@ -190,7 +196,9 @@ class Runs:
             if not await self._is_shown(run, outcome):
                 log.error("The answer to %d is left for the next start", run.request.id)
                 return
-            await self._store.finish_request(run.request.id, outcome)
+            if not await self._is_recorded(run, outcome):
+                log.error("The answer to %d is shown, but is given anew at the next start", run.request.id)
+                return
             await run.showing.recorded()
         except asyncio.CancelledError:
             await run.showing.suspend()
@@ -198,14 +206,34 @@ class Runs:
 
     async def _is_shown(self, run: _Run, outcome: Outcome) -> bool:
         """Shows the end of an answer, however often that takes; nobody shall be left with half of one."""
+
+        async def show() -> bool:
+            return await run.showing.finish(outcome) or outcome.state is RequestState.FORGOTTEN
+
+        return await self._tried(run, show)
+
+    async def _is_recorded(self, run: _Run, outcome: Outcome) -> bool:
+        """Records it, however often that takes: the disk may be full for a while."""
+
+        async def record() -> bool:
+            try:
+                await self._store.finish_request(run.request.id, outcome)
+            except Exception:
+                log.exception("The answer to %d could not be recorded", run.request.id)
+                return False
+            return True
+
+        return await self._tried(run, record)
+
+    async def _tried(self, run: _Run, step: Callable[[], Awaitable[bool]]) -> bool:
         for delay in RETRY_AFTER_S:
-            if await run.showing.finish(outcome) or outcome.state is RequestState.FORGOTTEN:
+            if await step():
                 return True
             with suppress(TimeoutError):
                 await asyncio.wait_for(run.given_up.wait(), delay)
             if run.given_up.is_set():
                 return False
-        return await run.showing.finish(outcome)
+        return await step()
 
     async def _outcome(self, run: _Run) -> Outcome | None:
         """How the request ends, None if it is left owed."""

@@ -14,6 +14,7 @@ from bot.conversation.intake import Fetched, Intake, Reception
 from bot.conversation.limits import LimitKeeper, Limits
 from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind, Remembered
 from bot.conversation.notes import NOTHING_SAID, about_pictures
+from bot.conversation.personal import Forgotten
 from bot.conversation.ports import Audience, PhotoFetcher, Refusal, Request, RequestState, Store
 from bot.conversation.running import Order, Runs
 from inference.surface import Engine
@@ -56,8 +57,8 @@ class ReplyService:
         self._now = now
         self._intake = Intake(fetcher)
         self._limits = LimitKeeper(limits, clock)
-        answerer = Answerer(store, engine, base=base)
-        self._runs = Runs(store, answerer, self._limits, self.settings, clock)
+        self._answerer = Answerer(store, engine, base=base)
+        self._runs = Runs(store, self._answerer, self._limits, self.settings, clock)
 
     async def receive(
         self,
@@ -119,11 +120,35 @@ class ReplyService:
         """A channel with its threads, or a thread, is gone from the chat, with all that was said there."""
         await self._end_in(lambda place: place_id in (place.id, place.parent_id))
         await self._store.forget_place(place_id)
+        await self._erase_traces()
 
     async def server_left(self, server_id: int) -> None:
         """The bot is no longer in the server."""
         await self._end_in(lambda place: place.server_id == server_id)
         await self._store.forget_server(server_id)
+        await self._erase_traces()
+
+    async def forget_person(self, person_id: int) -> Forgotten:
+        """Nothing of what the person said, showed and was answered is kept; returns how much it was.
+
+        Answers under way end. Returns when nothing is left in the store's files either.
+        """
+        await self._intake.delete(lambda message: message.author.id == person_id)
+        await self._runs.forget_of(person_id)
+        forgotten = await self._store.forget_person(person_id)
+        await self._erase_traces()
+        return forgotten
+
+    async def opt_out(self, person_id: int) -> Forgotten:
+        """As `forget_person`, but what is being answered; and from now on as in `Store.opt_out`."""
+        await self._intake.delete(lambda message: message.author.id == person_id)
+        forgotten = await self._store.opt_out(person_id)
+        await self._erase_traces()
+        return forgotten
+
+    async def _erase_traces(self) -> None:
+        self._answerer.forget()
+        await self._store.erase_traces()
 
     async def regenerate(self, request_id: int, audience: Audience) -> Request | Refusal | None:
         """Answers once more, and differently; None if it is being answered, or the question is gone."""

@@ -71,8 +71,8 @@ class Database:
         """
         async with self.reading() as connection:
             for _ in range(_EMPTYING_TRIES):
-                [(busy, _, _)] = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-                if not busy:
+                result = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                if not result.one()[0]:
                     return
         raise StoreError(f"The log of the database {self.path} cannot be emptied: another process reads it.")
 

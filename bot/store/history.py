@@ -7,11 +7,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.conversation.messages import Place, PlaceKind, Remembered
 from bot.store.reading import REMEMBERED, exchanges
-from bot.store.tables import ChannelRow, MessagePhotoRow, MessageRow, OwnThreadRow
+from bot.store.tables import ChannelRow, MessagePhotoRow, MessageRow, OptOutRow, OwnThreadRow
 
 # Made once: building a statement takes longer than running it.
 _CLEARED = select(ChannelRow.cleared_at).where(ChannelRow.id == bindparam("place")).scalar_subquery()
-_COUNTING = REMEMBERED.where(MessageRow.id < bindparam("before"), MessageRow.id > func.coalesce(_CLEARED, 0))
+_COUNTING = REMEMBERED.where(
+    MessageRow.id < bindparam("before"),
+    MessageRow.id > func.coalesce(_CLEARED, 0),
+    # Of those who opted out, questions that are owed an answer are there: for themselves alone.
+    ~exists().where(OptOutRow.person_id == MessageRow.author_id),
+)
 NEWEST = (
     _COUNTING.where(MessageRow.place_id == bindparam("place"))
     .order_by(MessageRow.id.desc())
