@@ -89,7 +89,9 @@ class IdeficsClient(commands.AutoShardedBot):
             async_context.set(ApiWebhookAdapter(self.address))
         self.add_dynamic_items(AnswerButton)
         conversation = Conversation(self)
-        for cog in (conversation, Changes(self), CatchUp(self, conversation.receive)):
+        catch_up = CatchUp(self, conversation.receive)
+        self.turn = catch_up.turn
+        for cog in (conversation, Changes(self), catch_up):
             await self.add_cog(cog)
 
     async def on_message(self, message: discord.Message, /) -> None:

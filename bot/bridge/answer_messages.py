@@ -110,8 +110,13 @@ class AnswerMessages:
             else:
                 self.gone = isinstance(error, discord.Forbidden | discord.NotFound)
                 raise
-        self._parts.append(_Part(self.channel.get_partial_message(message.id), content, state, ours=True))
+        part = _Part(self.channel.get_partial_message(message.id), content, state, ours=True)
+        self._parts.append(part)
         await self.store.add_answer_message(self.request.id, message.id)
+        if message.content != content.strip():
+            # It was there already, posted by this program before it ended, with what there was to say then.
+            part.content = None
+            await self._edit(index, content, state)
 
     async def _send(
         self, index: int, content: str, state: bool | None, reference: discord.MessageReference | None

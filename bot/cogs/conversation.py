@@ -43,7 +43,12 @@ class Conversation(commands.Cog):
         self._told_unseen: Recent[int, bool] = Recent(REMEMBERED)
         self._told_forbidden: Recent[tuple[int, int], bool] = Recent(REMEMBERED)
 
-    @commands.Cog.listener("on_message")
+    @commands.Cog.listener()
+    async def on_message(self, message: discord.Message) -> None:
+        if message.author.id != self.client.own_id:
+            async with self.client.turn(message.channel.id, message.id):
+                await self.receive(message)
+
     async def receive(self, discord_message: discord.Message) -> None:
         """Takes in one message, from the gateway or read after an absence."""
         message = await self._converted(discord_message)
