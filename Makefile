@@ -20,7 +20,7 @@ test: lint
 
 # What takes many minutes: crashes, faults and load. Each test says in a line what it counted.
 soak: $(INSTALLED)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet -m soak --capture=no tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet -m soak --capture=no -o faulthandler_timeout=7200 tests
 
 lint: $(INSTALLED)
 	@echo "ruff, mypy, import-linter"

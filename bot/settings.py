@@ -121,6 +121,8 @@ class LogSettings(_Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     file: Path | None = None
     """Unset: stderr."""
+    format: Literal["plain", "json"] = "plain"
+    """`json`: one object per line, for programs."""
 
 
 class Settings(BaseSettings):

@@ -33,8 +33,13 @@ UPLOAD_S = 300.0
 class ApiClient(HTTPClient):
     """The HTTP client of one Discord client; everything it sends goes to `address`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, address: DiscordAddress) -> None:
-        super().__init__(loop)
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        address: DiscordAddress,
+        http_trace: aiohttp.TraceConfig | None = None,
+    ) -> None:
+        super().__init__(loop, http_trace=http_trace)
         self.address = address
 
     async def static_login(self, token: str) -> User:

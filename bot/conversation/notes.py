@@ -9,6 +9,7 @@ NOTHING_SAID = "Write a question or send a picture with it, and I will answer."
 NO_ANSWER = "I have nothing to say about that: try other words, or another picture."
 STOPPED = "Stopped."
 STOPPED_EARLY = "Stopped before there was an answer."
+MODEL_DOWN = "I cannot answer at the moment; your question is kept, and I answer it as soon as I can."
 OUR_FAILURE = "Something went wrong on my side, and it has been written to the log: try once more."
 
 

@@ -15,6 +15,7 @@ from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.limits import LimitKeeper
 from bot.conversation.messages import Place
 from bot.conversation.ports import Audience, Outcome, Request, RequestState, Store
+from bot.conversation.reviving import EngineDownError
 from bot.conversation.showing import Showing
 from bot.conversation.threads import thread_name
 from inference.errors import InferenceError
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0)
 """Between the times that the end of an answer is tried to be shown, or recorded; then it is left owed."""
+
+TELL_EVERY_S = 2.0
+"""That there is no model at the moment."""
 
 
 @dataclass(eq=False, slots=True)
@@ -68,12 +72,16 @@ class Runs:
         limits: LimitKeeper,
         settings: Callable[[Place], Awaitable[ChannelSettings]],
         clock: Callable[[], float],
+        on_outcome: Callable[[Outcome], None],
     ) -> None:
         self._store = store
         self._answerer = answerer
         self._limits = limits
         self._settings = settings
         self._clock = clock
+        self._on_outcome = on_outcome
+        self._moved_at = clock()
+        """When an answer last grew or ended, or the first one of several was begun."""
         self._runs: dict[int, _Run] = {}
         self._silent: dict[int, _Run] = {}
         """Those without any text yet, in the order in which they came: the line, as far as people see it."""
@@ -83,6 +91,16 @@ class Runs:
 
     def __len__(self) -> int:
         return len(self._runs)
+
+    @property
+    def waiting(self) -> int:
+        """How many have no text yet."""
+        return len(self._silent)
+
+    @property
+    def stalled_seconds(self) -> float:
+        """For how long no answer has grown or ended although there are some to be given."""
+        return self._clock() - self._moved_at if self._runs else 0.0
 
     def has(self, request_id: int) -> bool:
         """The request is in flight."""
@@ -96,6 +114,8 @@ class Runs:
         if self._closed:
             return request
         showing = Showing(audience.view(request))
+        if not self._runs:
+            self._moved_at = self._clock()
         run = _Run(request, showing, order, self._clock(), list(request.notes))
         self._runs[request.id] = self._silent[request.id] = run
         line = self._lines.setdefault(request.place.id, deque()) if order.own else None
@@ -165,6 +185,7 @@ class Runs:
         return run.task
 
     def _over(self, run: _Run, task: asyncio.Task[None]) -> None:
+        self._moved_at = self._clock()
         del self._runs[run.request.id]
         self._silent.pop(run.request.id, None)
         self._limits.release(run.request.asker.id, run.request.place.server_id)
@@ -199,6 +220,7 @@ class Runs:
             if not await self._is_recorded(run, outcome):
                 log.error("The answer to %d is shown, but is given anew at the next start", run.request.id)
                 return
+            self._on_outcome(outcome)
             await run.showing.recorded()
         except asyncio.CancelledError:
             await run.showing.suspend()
@@ -277,6 +299,7 @@ class Runs:
         settings = await self._settings(request.place)
 
         def show(text: str) -> None:
+            self._moved_at = self._clock()
             if run.first_text_at is None:
                 run.first_text_at = self._clock()
                 self._silent.pop(request.id, None)
@@ -285,9 +308,20 @@ class Runs:
             if settings.streaming:
                 run.showing.update(text)
 
-        answer = await self._answerer.answer(
-            question, request.place, settings, show, own=order.own, varied=order.varied
-        )
+        while True:
+            try:
+                answer = await self._answerer.answer(
+                    question, request.place, settings, show, own=order.own, varied=order.varied
+                )
+                break
+            except EngineDownError as error:
+                log.warning("Request %d waits: %s", request.id, error)
+                run.text = ""
+                while not error.recovered.is_set():
+                    # Again, as views skip what comes too soon after something else.
+                    run.showing.update(notes.MODEL_DOWN)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(error.recovered.wait(), TELL_EVERY_S)
         run.text = answer.text
         if not answer.text:
             run.notes.append(notes.NO_ANSWER)

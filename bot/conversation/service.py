@@ -15,7 +15,7 @@ from bot.conversation.limits import LimitKeeper, Limits
 from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind, Remembered
 from bot.conversation.notes import NOTHING_SAID, about_pictures
 from bot.conversation.personal import Forgotten
-from bot.conversation.ports import Audience, PhotoFetcher, Refusal, Request, RequestState, Store
+from bot.conversation.ports import Audience, Outcome, PhotoFetcher, Refusal, Request, RequestState, Store
 from bot.conversation.running import Order, Runs
 from inference.surface import Engine
 
@@ -44,6 +44,7 @@ class ReplyService:
         defaults: ChannelSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         """Makes a service that does nothing until it is told of something.
 
@@ -51,6 +52,7 @@ class ReplyService:
             base: the model was not trained on turns (see `inference.tasks.conversation`).
             defaults: for what neither thread, channel nor server have set.
             clock: seconds that only grow, for limits and timings.
+            on_outcome: is told of each request that is over and recorded.
         """
         self._store = store
         self._defaults = defaults or ChannelSettings()
@@ -58,7 +60,7 @@ class ReplyService:
         self._intake = Intake(fetcher)
         self._limits = LimitKeeper(limits, clock)
         self._answerer = Answerer(store, engine, base=base)
-        self._runs = Runs(store, self._answerer, self._limits, self.settings, clock)
+        self._runs = Runs(store, self._answerer, self._limits, self.settings, clock, on_outcome)
 
     async def receive(
         self,
@@ -170,6 +172,16 @@ class ReplyService:
     def in_flight(self) -> int:
         """How many requests wait or are being answered."""
         return len(self._runs)
+
+    @property
+    def waiting(self) -> int:
+        """How many of them have no text yet."""
+        return self._runs.waiting
+
+    @property
+    def stalled_seconds(self) -> float:
+        """For how long no answer has grown or ended although some are in flight."""
+        return self._runs.stalled_seconds
 
     async def settings(self, place: Place) -> ChannelSettings:
         """What counts in a place, resolved."""

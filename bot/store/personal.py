@@ -51,7 +51,7 @@ class SqlPersonal(PersonalStore):
     async def said_by(self, person_id: int, after: int, limit: int) -> list[Said]:
         query = REMEMBERED.where(MessageRow.author_id == person_id, MessageRow.id > after)
         async with self._database.reading() as connection:
-            found = await exchanges(connection, query.order_by(MessageRow.id).limit(limit))
+            found = await exchanges(connection, query.order_by(MessageRow.id).limit(limit), {})
             ids = {exchange[0].place_id for exchange in found}
             rows = await connection.execute(select(*PLACE).where(ChannelRow.id.in_(ids)))
             places = {row.place_id: place_of(row) for row in rows}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.messages import Message, Origin, Place, Remembered, Scope
 from bot.conversation.ports import Outcome, Request, RequestState, Store, StoredPhoto
-from bot.store import forgetting, history
+from bot.store import forgetting, history, probing
 from bot.store.database import Database, opened
 from bot.store.forgetting import FIGURES, NO_OUTCOME, OWED
 from bot.store.personal import SqlPersonal, has_opted_out
@@ -56,6 +57,10 @@ class SqlStore(SqlPersonal, Store):
         """
         async with opened(url) as database:
             yield SqlStore(database)
+
+    async def is_writable(self) -> bool:
+        """Something can be recorded now."""
+        return await asyncio.to_thread(probing.is_writable, self._database.path)
 
     # Messages
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -88,17 +87,18 @@ class Crashing:
     def unanswered(self) -> list[str]:
         """What is wrong, in words: each question has one finished answer, and that is its own."""
         wrong = []
-        for question in self.questions:
-            match = re.search(r"question (\d+)", question.content)
-            assert match is not None
-            wanted = answer_to(int(match[1]))
-            replies = self.replies(question)
-            if [reply.content for reply in replies] != [wanted]:
-                wrong.append(f"{match[0]}: {[reply.content for reply in replies]}")
-            elif "Stop" in replies[0].buttons:
-                wrong.append(f"{match[0]}: looks unfinished")
-        strays = len(self.discord.by_bot()) - sum(len(self.replies(one)) for one in self.questions)
-        return wrong if wrong or not strays else [f"{strays} messages belong to no question"]
+        replies: dict[tuple[int, int] | None, list[Message]] = {}
+        for place in self.channels:
+            for one in place.messages.values():
+                if one.author is self.discord.bot:
+                    replies.setdefault(one.reference, []).append(one)
+        for number, question in enumerate(self.questions):
+            found = replies.pop((question.channel.id, question.id), [])
+            if [reply.content for reply in found] != [answer_to(number)]:
+                wrong.append(f"question {number}: {[reply.content for reply in found]}")
+            elif "Stop" in found[0].buttons:
+                wrong.append(f"question {number}: looks unfinished")
+        return wrong if wrong or not replies else [f"of no question: {replies}"]
 
     async def until_all_are_answered(self, within: float = 60.0) -> None:
         try:

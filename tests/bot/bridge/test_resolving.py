@@ -89,7 +89,7 @@ def test_a_name_that_points_here_is_not_connected_to() -> None:
     assert connected == 0
     # Where the name is taken as it is, somebody comes.
     assert asyncio.run(fetched(Names(["127.0.0.1"]))) == skipped
-    assert connected == 1
+    assert connected >= 1
 
 
 def test_discords_own_media_are_public() -> None:
