@@ -48,6 +48,8 @@ class Request:
     """Sentences for the asker, whatever the answer: such as which picture cannot be used, and why."""
     failure: str | None = None
     """Why there is nothing to ask the model; the notes say it to the asker."""
+    taken_up: bool = False
+    """It was accepted before the program started: some of its answer may be shown without being recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.conversation.addressing import Verdict, address, is_conversation
@@ -201,7 +202,7 @@ class ReplyService:
         owed = [(request, order) for request, order in owed if not self._runs.has(request.id)]
         for request, order in owed:
             self._limits.take(request.asker.id, request.place.server_id)
-            self._runs.add(request, audience, order)
+            self._runs.add(replace(request, taken_up=True), audience, order)
         return len(owed)
 
     async def close(self, grace: float) -> None:

@@ -18,7 +18,7 @@ from tests.standin.standin import StandIn
 from tests.standin.things import Channel, Message
 
 PEOPLE = 12
-CHANNELS = 4
+CHANNELS = 12
 
 
 class Crashing:

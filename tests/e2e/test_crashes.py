@@ -35,6 +35,11 @@ async def while_the_first_message_is_posted(scene: Crashing) -> None:
     await scene.discord.wait_for(lambda: scene.replies(question), "it is there")
 
 
+async def while_the_first_message_is_posted_and_long_forgotten(scene: Crashing) -> None:
+    await while_the_first_message_is_posted(scene)
+    scene.discord.world.forget_nonces()
+
+
 async def while_the_answer_grows(scene: Crashing) -> None:
     question = await scene.ask()
     await scene.discord.wait_for(lambda: scene.replies(question), "it is there")
@@ -71,6 +76,7 @@ STAGES = [
     before_the_row,
     while_many_wait,
     while_the_first_message_is_posted,
+    while_the_first_message_is_posted_and_long_forgotten,
     while_the_answer_grows,
     while_an_edit_is_refused_and_repeated,
     between_the_last_edit_and_the_record,
@@ -104,7 +110,7 @@ def killed_at_moments(folder: Path, times: int, seed: int) -> None:
             async def go_on_asking() -> None:
                 while True:
                     await scene.ask(pictures=[picture()] if draw.random() < 0.2 else [])
-                    await asyncio.sleep(draw.uniform(0.0, 0.3))
+                    await asyncio.sleep(draw.uniform(0.2, 1.0))
 
             asking = asyncio.create_task(go_on_asking())
             for _ in range(times):
@@ -113,7 +119,7 @@ def killed_at_moments(folder: Path, times: int, seed: int) -> None:
                 await scene.start()
             asking.cancel()
             await asyncio.wait({asking})
-            await scene.until_all_are_answered(within=120)
+            await scene.until_all_are_answered(within=300)
             print(f"killed {times} times, {len(scene.questions)} questions, each with one finished answer")
 
     asyncio.run(main())
