@@ -22,6 +22,11 @@ test: lint
 soak: $(INSTALLED)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet -m soak --capture=no -o faulthandler_timeout=7200 tests
 
+# New inputs each time; what makes a test fail is kept in .hypothesis and tried first from then on.
+fuzz: $(INSTALLED)
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),20000) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet --capture=no \
+		--timeout 7200 -o faulthandler_timeout=7200 tests/fuzz
+
 lint: $(INSTALLED)
 	@echo "ruff, mypy, import-linter"
 	@$(BIN)/ruff check --quiet .
