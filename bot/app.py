@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -27,7 +28,8 @@ from bot.web.boards import Boards
 from bot.web.health import Check, add_health
 from bot.web.metrics import Metrics
 from bot.web.playground import Playground
-from bot.web.serving import bind, serving, url_of
+from bot.web.security import is_loopback
+from bot.web.serving import AddressError, bind, serving, url_of
 from bot.web.snowflakes import Snowflakes
 from bot.web.uploads import HeldPhotos
 from inference.surface import Engine
@@ -98,9 +100,15 @@ async def serve_playground(
     """Serves the playground until it is cancelled; `ready` is told its URL once it can be opened.
 
     Raises:
-        AddressError: web.host and web.port cannot be served at.
+        AddressError: web.host and web.port cannot be served at, or others could come in without a token.
         StoreError, InferenceError: as in `core`.
     """
+    token = settings.web.token.get_secret_value() if settings.web.token is not None else None
+    if token is None and not is_loopback(settings.web.host):
+        raise AddressError(
+            f"At {settings.web.host} everybody could use the playground: set web.token to a word of 16 "
+            "characters or more, or serve it at 127.0.0.1."
+        )
     with (
         # First, so that a port in use is told before the model is loaded.
         bind(settings.web.host, settings.web.port) as listener,
@@ -119,11 +127,11 @@ async def serve_playground(
                 model=settings.model.checkpoint,
                 decoders=decoders,
             )
-            app = playground.application(settings.web.host)
+            app = playground.application(settings.web.host, token)
             add_health(app, parts.checks, parts.metrics)
             async with serving(app, listener):
                 await parts.service.resume(boards)
-                ready(url_of(listener))
+                ready(url_of(listener) + ("" if token is None else f"?token={quote(token)}"))
                 await asyncio.Event().wait()
 
 

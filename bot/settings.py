@@ -87,6 +87,8 @@ class WebSettings(_Section):
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65535)
     """0 takes a free one."""
+    token: SecretStr | None = Field(default=None, min_length=16)
+    """Opens the playground; without one it is served to this machine only."""
 
 
 class LimitSettings(_Section):
