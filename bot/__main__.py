@@ -197,6 +197,15 @@ def doctor(config: ConfigOption = None, verbose: VerboseOption = False) -> int:
     return doctor(config)
 
 
+@app.command()
+def sync(config: ConfigOption = None, verbose: VerboseOption = False) -> None:
+    """Registers the slash commands with Discord; run does so by itself when they have changed."""
+    configure_logging(verbose=verbose)
+    from bot.cli.sync import sync
+
+    sync(config)
+
+
 db = typer.Typer(help="The database's tables; run and demo bring them up to date by themselves.")
 app.add_typer(db, name="db")
 

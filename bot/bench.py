@@ -14,7 +14,7 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import quantiles
@@ -28,6 +28,7 @@ from bot.conversation.limits import Limits
 from bot.conversation.messages import Message, Origin, Person, PhotoOffer, Place, PlaceKind
 from bot.conversation.ports import Outcome, PhotoFetcher, Request, StoredPhoto
 from bot.conversation.service import ReplyService
+from bot.languages.words import Words
 from bot.store.repository import SqlStore
 from inference.prompt import Prompt
 from inference.surface import Options, Reply
@@ -47,13 +48,27 @@ class InstantEngine:
     def count_tokens(self, prompt: Prompt) -> int:
         return 10 * len(prompt)
 
-    async def generate(self, prompt: Prompt, options: Options = Options()) -> Reply:  # noqa: B008 - frozen
+    async def generate(
+        self,
+        prompt: Prompt,
+        options: Options = Options(),  # noqa: B008 - frozen
+        *,
+        queue_key: Hashable = None,
+    ) -> Reply:
         return reply()
 
-    def stream(self, prompt: Prompt, options: Options = Options()) -> InstantStream:  # noqa: B008 - frozen
+    def stream(
+        self,
+        prompt: Prompt,
+        options: Options = Options(),  # noqa: B008 - frozen
+        *,
+        queue_key: Hashable = None,
+    ) -> InstantStream:
         return InstantStream()
 
-    async def rank(self, prompt: Prompt, labels: Sequence[str]) -> list[tuple[str, float]]:
+    async def rank(
+        self, prompt: Prompt, labels: Sequence[str], *, queue_key: Hashable = None
+    ) -> list[tuple[str, float]]:
         return [(label, 0.0) for label in labels]
 
     async def aclose(self) -> None:
@@ -68,6 +83,8 @@ class InstantEngine:
 
 class InstantStream:
     """Implements `inference.surface.ReplyStream`."""
+
+    place = None
 
     def __init__(self) -> None:
         self.reply: Reply | None = None
@@ -103,7 +120,7 @@ class Nobody:
     def serves(self, place: Place) -> bool:
         return True
 
-    def view(self, request: Request) -> NobodysView:
+    def view(self, request: Request, words: Words) -> NobodysView:
         return NobodysView(self._store, request, self.over(request.id))
 
     def over(self, request_id: int) -> asyncio.Event:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
@@ -14,13 +16,16 @@ from bot.bridge.address import DiscordAddress
 from bot.bridge.api import ApiClient, ApiWebhookAdapter
 from bot.bridge.audience import DiscordAudience
 from bot.bridge.buttons import AnswerButton
+from bot.bridge.commands import Commands
 from bot.bridge.convert import Converter
 from bot.bridge.pacing import EDIT_INTERVAL_S, Pacer
+from bot.bridge.panel import PanelPart
+from bot.cogs.all import cogs_of
 from bot.cogs.catch_up import CatchUp
-from bot.cogs.changes import Changes
-from bot.cogs.conversation import Conversation
 from bot.conversation.ports import Store
 from bot.conversation.service import ReplyService
+
+log = logging.getLogger(__name__)
 
 SILENT_S = 100.0
 """Two of the heartbeats that Discord asks for, and some seconds."""
@@ -34,6 +39,7 @@ class IdeficsClient(commands.AutoShardedBot):
     """
 
     http: ApiClient
+    tree: Commands
 
     def __init__(
         self,
@@ -52,9 +58,15 @@ class IdeficsClient(commands.AutoShardedBot):
         self.address = address or DiscordAddress()
         super().__init__(
             command_prefix=commands.when_mentioned,
+            tree_cls=Commands,
             help_command=None,
             intents=discord.Intents(
-                guilds=True, guild_messages=True, dm_messages=True, message_content=message_content
+                guilds=True,
+                guild_messages=True,
+                dm_messages=True,
+                guild_reactions=True,
+                dm_reactions=True,
+                message_content=message_content,
             ),
             allowed_mentions=discord.AllowedMentions(
                 everyone=False, users=False, roles=False, replied_user=ping_author
@@ -90,6 +102,12 @@ class IdeficsClient(commands.AutoShardedBot):
         """Logged in, and Discord's events come in."""
         return self.is_ready() and not any(shard.is_closed() for shard in self.shards.values())
 
+    def turn(self, place_id: int, message_id: int) -> AbstractAsyncContextManager[None]:
+        """For what comes in: begins when everything before it in its place is taken in."""
+        cog = self.get_cog("CatchUp")
+        assert isinstance(cog, CatchUp)
+        return cog.turn(place_id, message_id)
+
     def hears(self) -> bool:
         """Every shard has had something from Discord lately; if nothing happens, a heartbeat's answer."""
         return bool(self.shards) and all(_silent_seconds(shard) < SILENT_S for shard in self.shards.values())
@@ -98,12 +116,19 @@ class IdeficsClient(commands.AutoShardedBot):
         if not self.address.is_discords_own:
             # Holds for this task and those it starts, so for this client alone.
             async_context.set(ApiWebhookAdapter(self.address))
-        self.add_dynamic_items(AnswerButton)
-        conversation = Conversation(self)
-        catch_up = CatchUp(self, conversation.receive)
-        self.turn = catch_up.turn
-        for cog in (conversation, Changes(self), catch_up):
+        self.add_dynamic_items(AnswerButton, PanelPart)
+        for cog in cogs_of(self):
             await self.add_cog(cog)
+        try:
+            await self.register_commands()
+        except discord.HTTPException:
+            log.exception("The commands could not be registered; the next start tries again")
+
+    async def register_commands(self, *, anew: bool = False) -> bool:
+        """As `Commands.register`, for this application at its Discord."""
+        return await self.tree.register(
+            f"{self.application_id} {self.address.api_url}", self.store, anew=anew
+        )
 
     async def on_message(self, message: discord.Message, /) -> None:
         """There are no commands in messages: the cogs listen by themselves."""

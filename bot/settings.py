@@ -97,6 +97,12 @@ class LimitSettings(_Section):
     in_flight_per_person: int = Field(default=3, ge=1)
     per_minute_per_person: int = Field(default=10, ge=1)
     in_flight_per_server: int = Field(default=100, ge=1)
+    per_minute_per_server: int | None = Field(default=None, ge=1)
+    """Unset, as the next two: as many as come."""
+    per_day_per_person: int | None = Field(default=None, ge=1)
+    per_day_per_server: int | None = Field(default=None, ge=1)
+    moderators_exempt: bool = False
+    """Whoever manages a channel is not limited there."""
 
 
 class PrivacySettings(_Section):

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
         OptionsError,
         PictureError,
         PromptError,
+        QueueFullError,
     )
     from inference.loading import EngineLoader, load_engine
     from inference.progress import Progress
     from inference.prompt import END_OF_UTTERANCE, Generated, Prompt, PromptItem
+    from inference.settings import EngineSettings
     from inference.surface import Engine, Options, Reply, ReplyStream
 
 # Names are looked up when they are first used, so that importing one part does not import the others.
@@ -28,10 +30,12 @@ _HOMES = {
         "OptionsError",
         "PictureError",
         "PromptError",
+        "QueueFullError",
     ),
     "inference.loading": ("EngineLoader", "load_engine"),
     "inference.progress": ("Progress",),
     "inference.prompt": ("END_OF_UTTERANCE", "Generated", "Prompt", "PromptItem"),
+    "inference.settings": ("EngineSettings",),
     "inference.surface": ("Engine", "Options", "Reply", "ReplyStream"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -42,6 +46,7 @@ __all__ = [
     "Engine",
     "EngineError",
     "EngineLoader",
+    "EngineSettings",
     "Generated",
     "InferenceError",
     "Options",
@@ -51,6 +56,7 @@ __all__ = [
     "Prompt",
     "PromptError",
     "PromptItem",
+    "QueueFullError",
     "Reply",
     "ReplyStream",
     "load_engine",

@@ -22,6 +22,7 @@ class Answer:
         end_ids: tokens that end an answer and are no part of it.
         stop: texts that end an answer where they first appear, and are no part of it.
         max_new_tokens: ids that are taken at most.
+        after: ids of the answer's beginning, which its text goes on from; they are no part of it.
     """
 
     def __init__(
@@ -31,9 +32,10 @@ class Answer:
         end_ids: frozenset[int],
         stop: Sequence[str],
         max_new_tokens: int,
+        after: Sequence[int] = (),
     ) -> None:
         self._tokenizer = tokenizer
-        self._stream = TextStream(tokenizer)
+        self._stream = TextStream(tokenizer, after)
         self._end_ids = end_ids
         self._stop = tuple(stop)
         self._max_new_tokens = max_new_tokens

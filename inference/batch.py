@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import torch
-from PIL.Image import Image
 
-from inference.pictures import Preprocessor
+from inference.prepared import PreparedPicture
 from inference.prompt import EncodedPrompt
 
 if TYPE_CHECKING:
@@ -68,20 +67,16 @@ class Batch:
 class VisionEncoder:
     """Pictures to what the cross-attention layers read: the resampler's latents, or the encoder's states."""
 
-    def __init__(self, model: IdeficsForVisionText2Text, preprocessor: Preprocessor) -> None:
+    def __init__(self, model: IdeficsForVisionText2Text) -> None:
         self._model = model.model
-        self._preprocessor = preprocessor
         self._width = cast(int, model.config.vision_config.embed_dim)
 
-    def encode(self, rows: Sequence[Sequence[Image]]) -> torch.Tensor:
+    def encode(self, rows: Sequence[Sequence[PreparedPicture]]) -> torch.Tensor:
         """Features of each row's pictures: (rows, pictures, latents, width) in the model's dtype.
 
         Rows with fewer pictures are filled up with zeros, which the image attention mask hides. Without
         any picture there is one zero vector for each row, since the model demands something to attend to:
         no token attends to it, and unlike an empty picture it costs no run of the encoder.
-
-        Raises:
-            PictureError: a picture cannot be converted.
         """
         model = self._model
         if not any(rows):
@@ -95,13 +90,13 @@ class VisionEncoder:
         return filled
 
     @torch.no_grad()
-    def _features(self, pictures: Sequence[Image]) -> torch.Tensor:
+    def _features(self, pictures: Sequence[PreparedPicture]) -> torch.Tensor:
         """(pictures, latents, width)"""
         model = self._model
         parts = []
         for start in range(0, len(pictures), PICTURES_AT_ONCE):
             some = pictures[start : start + PICTURES_AT_ONCE]
-            pixels = torch.stack([torch.from_numpy(self._preprocessor(picture)) for picture in some])
+            pixels = torch.stack([torch.from_numpy(picture.pixels) for picture in some])
             states = model.vision_model(pixel_values=pixels.to(model.device, model.dtype)).last_hidden_state
             parts.append(model.perceiver_resampler(states) if model.config.use_resampler else states)
         return torch.cat(parts)

@@ -1,37 +1,49 @@
 """Measures an engine: `python -m inference.bench --shape 9b --weights random --concurrency 1,8,32`.
 
-Each row of the table is a number of requests at a time, each with one picture, measured beside
-transformers' own `generate` in the same run and beside the best that the device's memory allows.
+Each row of the table is a number of requests at a time, each with a picture of its own, measured beside the
+best that the device's memory allows and, with `--against reference`, beside transformers' own `generate`.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import platform
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import torch
 
 from inference.coldstart import ColdStart, measure_cold_start
 from inference.errors import InferenceError
 from inference.lean_import import import_transformers
 from inference.loading import LoadedCheckpoint, adopt_model, load_checkpoint, load_engine
+from inference.settings import EngineSettings
+
+if TYPE_CHECKING:
+    from inference.measuring import Load, Speed
 
 GB = 1e9
-TABLE = "{:>9} {:>9} {:>16} {:>16} {:>10} {:>12} {:>14}"
+TABLE = "{:>9} {:>9} {:>7} {:>5} {:>9} {:>16} {:>16} {:>10} {:>12}"
 HEADINGS = (
+    "",
     "at a time",
+    "prompt",
+    "new",
     "tokens/s",
     "first token p50",
     "first token p99",
     "step",
     "of bandwidth",
-    "of reference",
 )
 RANDOM = "random"
 
@@ -39,6 +51,8 @@ RANDOM = "random"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and prints; returns the exit status."""
     options = _parser().parse_args(arguments)
+    if options.rows is None:
+        options.rows = [(concurrency, options.prompt, options.new) for concurrency in options.concurrency]
     import_transformers()
     try:
         report = _report(options)
@@ -58,7 +72,25 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--concurrency", type=_positive_list, default=(1, 8, 32), metavar="1,8,32")
     parser.add_argument("--prompt", type=_at_least_8, default=64, help="tokens of a prompt, with its picture")
     parser.add_argument("--new", type=_positive, default=64, help="tokens of an answer")
-    parser.add_argument("--against", choices=("reference",), default="reference")
+    parser.add_argument(
+        "--rows",
+        type=_rows_of_loads,
+        metavar="1:64:256,32:512:64",
+        help="requests at a time, tokens of a prompt and of an answer; instead of the three options above",
+    )
+    parser.add_argument("--rounds", type=_positive, default=3, help="times that each row is asked")
+    parser.add_argument("--against", choices=("reference",), help="also measure transformers' generate")
+    parser.add_argument("--reference-rounds", type=_positive, default=1)
+    parser.add_argument(
+        "--no-scenarios",
+        dest="scenarios",
+        action="store_false",
+        help="leave out first tokens, the event loop and arrivals at random",
+    )
+    parser.add_argument(
+        "--no-graphs", dest="graphs", action="store_false", help="start each kernel by itself, on a GPU"
+    )
+    parser.add_argument("--seconds", type=_positive, default=20, help="how long requests arrive at random")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to this file")
     return parser
 
@@ -81,9 +113,15 @@ def _positive_list(text: str) -> tuple[int, ...]:
     return tuple(map(_positive, text.split(",")))
 
 
-def _report(options: argparse.Namespace) -> dict[str, Any]:
-    import torch
+def _rows_of_loads(text: str) -> list[tuple[int, int, int]]:
+    rows = []
+    for row in text.split(","):
+        concurrency, prompt, new = row.split(":")
+        rows.append((_positive(concurrency), _at_least_8(prompt), _positive(new)))
+    return rows
 
+
+def _report(options: argparse.Namespace) -> dict[str, Any]:
     from inference.measuring import bytes_of_a_step, copy_bandwidth
 
     loaded = _loaded(options)
@@ -99,7 +137,7 @@ def _report(options: argparse.Namespace) -> dict[str, Any]:
         f"copy bandwidth {bandwidth / GB:.1f} GB/s, weights read for a step {step_bytes / GB:.3f} GB: "
         f"{1000 * step_bytes / bandwidth:.3g} ms at best\n"
     )
-    rows = asyncio.run(_rows(loaded, options, step_bytes / bandwidth))
+    measured = asyncio.run(_measured(loaded, options, step_bytes / bandwidth))
     cold = _cold_start(loaded, options.weights) if options.shape == "demo" else None
     if cold is not None:
         _print_cold_start(cold)
@@ -110,12 +148,13 @@ def _report(options: argparse.Namespace) -> dict[str, Any]:
         "dtype": str(loaded.model.dtype),
         "device": name,
         "torch": torch.__version__,
-        "prompt_tokens": options.prompt,
-        "new_tokens": options.new,
+        "transformers": version("transformers"),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": "python -m inference.bench " + " ".join(sys.argv[1:]),
         "copy_bandwidth": bandwidth,
         "bytes_of_a_step": step_bytes,
         "peak_device_memory": torch.cuda.max_memory_allocated() if device.type == "cuda" else None,
-        "rows": rows,
+        **measured,
         "cold_start": asdict(cold) if cold is not None else None,
     }
 
@@ -123,8 +162,6 @@ def _report(options: argparse.Namespace) -> dict[str, Any]:
 def _loaded(options: argparse.Namespace) -> LoadedCheckpoint:
     if options.weights != RANDOM:
         return load_checkpoint(options.weights, quantization=options.quantization)
-    import torch
-
     from inference.devices import choose_device, choose_dtype
     from inference.random_weights import config_of_shape, random_model, stand_in_tokenizer
 
@@ -137,33 +174,109 @@ def _loaded(options: argparse.Namespace) -> LoadedCheckpoint:
     return adopt_model(model, stand_in_tokenizer(config))
 
 
-async def _rows(
+async def _measured(
     loaded: LoadedCheckpoint, options: argparse.Namespace, best_step: float
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
+    """Figures of the engine, then of the reference; each engine is gone before the next one is made."""
     from inference.measuring import Load, measure
+    from inference.scenarios import arrivals, first_tokens, loop_lag
 
-    print(TABLE.format(*HEADINGS))
-    rows = []
-    async with load_engine(model=loaded.model, tokenizer=loaded.tokenizer) as engine:
-        for concurrency in options.concurrency:
-            load = Load(concurrency, options.prompt, options.new, loaded.model.config.vocab_size)
-            speed = await measure(engine, load)
-            share = best_step / speed.step if speed.step else None
-            # The engine is transformers' generate itself as long as there is no other.
-            rows.append({"concurrency": concurrency, **asdict(speed), "bandwidth_share": share, "ratio": 1.0})
+    vocabulary = loaded.model.config.vocab_size
+    loads = [Load(at_once, prompt, new, vocabulary) for at_once, prompt, new in options.rows]
+    found: dict[str, Any] = {}
+    speeds: dict[str, list[Speed]] = {"engine": [], "reference": []}
+
+    began = perf_counter()
+    settings = EngineSettings(graphs=options.graphs)
+    async with load_engine(model=loaded.model, tokenizer=loaded.tokenizer, settings=settings) as engine:
+        found["ready"] = perf_counter() - began
+        print(f"engine ready in {found['ready']:.1f} s\n{TABLE.format(*HEADINGS)}", flush=True)
+        for load in loads:
+            speeds["engine"].append(await measure(engine, load, options.rounds))
+            _print_row("engine", load, speeds["engine"][-1], best_step)
+        if options.scenarios:
+            busiest, capacity = max(
+                zip(loads, speeds["engine"], strict=True), key=lambda pair: pair[1].tokens_per_second
+            )
+            first = found["first_tokens"] = asdict(await first_tokens(engine, vocabulary))
             print(
-                TABLE.format(
-                    concurrency,
-                    f"{speed.tokens_per_second:.1f}",
-                    f"{1000 * speed.first_token_p50:.0f} ms",
-                    f"{1000 * speed.first_token_p99:.0f} ms",
-                    f"{1000 * speed.step:.2f} ms",
-                    f"{100 * share:.1f} %" if share is not None else "",
-                    "is it",
-                ),
+                f"first token, idle: new picture {1000 * first['new_picture']:.1f} ms, follow-up "
+                f"{1000 * first['follow_up_short']:.1f} ms after a short conversation, "
+                f"{1000 * first['follow_up_long']:.1f} ms after a long one",
                 flush=True,
             )
+            lag = found["loop_lag_p99"] = await loop_lag(engine, busiest)
+            print(
+                f"event loop late by {1000 * lag:.1f} ms (p99) at {busiest.concurrency} streams", flush=True
+            )
+            at_random = found["arrivals"] = asdict(
+                await arrivals(engine, busiest, capacity.tokens_per_second, options.seconds)
+            )
+            print(
+                f"{at_random['requests']} arrivals at random, {at_random['per_second']:.2f} a second: first "
+                f"token p50 {1000 * at_random['first_token_p50']:.0f} ms, "
+                f"p99 {1000 * at_random['first_token_p99']:.0f} ms",
+                flush=True,
+            )
+    del engine
+    gc.collect()
+    torch.cuda.empty_cache()  # without effect if there is no GPU
+
+    if options.against is not None:
+        async with load_engine(model=loaded.model, tokenizer=loaded.tokenizer, reference=True) as reference:
+            for load in loads:
+                speeds["reference"].append(await measure(reference, load, options.reference_rounds))
+                _print_row("reference", load, speeds["reference"][-1], best_step)
+    found["rows"] = _rows(loads, speeds["engine"], speeds["reference"], best_step)
+    return found
+
+
+def _rows(
+    loads: Sequence[Load], engine: Sequence[Speed], reference: Sequence[Speed], best_step: float
+) -> list[dict[str, Any]]:
+    one_by_one = {
+        (load.prompt_tokens, load.new_tokens): speed.tokens_per_second
+        for load, speed in zip(loads, reference, strict=False)
+        if load.concurrency == 1
+    }
+    rows = []
+    for number, (load, speed) in enumerate(zip(loads, engine, strict=True)):
+        row: dict[str, Any] = {
+            "concurrency": load.concurrency,
+            "prompt_tokens": load.prompt_tokens,
+            "new_tokens": load.new_tokens,
+            **asdict(speed),
+            "bandwidth_share": best_step / speed.step if speed.step else None,
+        }
+        if reference:
+            alone = one_by_one.get((load.prompt_tokens, load.new_tokens))
+            row["reference"] = asdict(reference[number])
+            row["ratio"] = speed.tokens_per_second / reference[number].tokens_per_second
+            row["ratio_to_one_by_one"] = speed.tokens_per_second / alone if alone else None
+            beside = f", {row['ratio_to_one_by_one']:.2f} times its answers one by one" if alone else ""
+            print(
+                f"{load.concurrency} x {load.prompt_tokens} + {load.new_tokens}: "
+                f"{row['ratio']:.2f} times the reference{beside}"
+            )
+        rows.append(row)
     return rows
+
+
+def _print_row(engine: str, load: Load, speed: Speed, best_step: float) -> None:
+    print(
+        TABLE.format(
+            engine,
+            load.concurrency,
+            load.prompt_tokens,
+            load.new_tokens,
+            f"{speed.tokens_per_second:.1f}",
+            f"{1000 * speed.first_token_p50:.0f} ms",
+            f"{1000 * speed.first_token_p99:.0f} ms",
+            f"{1000 * speed.step:.2f} ms",
+            f"{100 * best_step / speed.step:.1f} %" if speed.step else "",
+        ),
+        flush=True,
+    )
 
 
 def _cold_start(loaded: LoadedCheckpoint, weights: str) -> ColdStart:

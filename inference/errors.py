@@ -25,3 +25,7 @@ class CheckpointError(InferenceError):
 
 class EngineError(InferenceError):
     """The engine could not finish a request for a reason of its own; the log has the traceback."""
+
+
+class QueueFullError(EngineError):
+    """As many requests wait as may: ask again later."""

@@ -19,13 +19,16 @@ from inference.checkpoint import (
     inspect_checkpoint,
 )
 from inference.errors import CheckpointError, EngineError, OptionsError
+from inference.line import Line
 from inference.pictures import Preprocessor
+from inference.prepared import PictureDesk
 from inference.progress import Progress, ReportProgress
-from inference.prompt import PromptEncoder, load_tokenizer
+from inference.prompt import PromptEncoder, SpecialTokens, load_tokenizer
 from inference.requests import FutureListener, call_on
+from inference.settings import EngineSettings
 from inference.surface import Engine
 from inference.threaded import ThreadedEngine
-from inference.worker import CLOSED, Worker
+from inference.worker import CLOSED, Driver, Worker
 
 # torch and transformers take seconds to import: that happens on the engine's thread, inside the functions.
 if TYPE_CHECKING:
@@ -56,11 +59,17 @@ def load_engine(
     dtype: torch.dtype | str | None = ...,
     device: torch.device | str | None = ...,
     reference: bool = ...,
+    settings: EngineSettings = ...,
     progress: ReportProgress | None = ...,
 ) -> EngineLoader: ...
 @overload
 def load_engine(
-    *, model: IdeficsForVisionText2Text, tokenizer: PreTrainedTokenizerBase, reference: bool = ...
+    *,
+    model: IdeficsForVisionText2Text,
+    tokenizer: PreTrainedTokenizerBase,
+    reference: bool = ...,
+    settings: EngineSettings = ...,
+    progress: ReportProgress | None = ...,
 ) -> EngineLoader: ...
 def load_engine(
     checkpoint: str | Path | None = None,
@@ -71,6 +80,7 @@ def load_engine(
     reference: bool = False,
     model: IdeficsForVisionText2Text | None = None,
     tokenizer: PreTrainedTokenizerBase | None = None,
+    settings: EngineSettings = EngineSettings(),  # noqa: B008 - frozen
     progress: ReportProgress | None = None,
 ) -> EngineLoader:
     """An engine for a checkpoint: `async with load_engine("demo") as engine`, or `await load_engine(...)`.
@@ -81,10 +91,11 @@ def load_engine(
         dtype: of weights and arithmetic; with quantisation, that of the arithmetic. By default bfloat16,
             but float32 on CPUs without bfloat16 instructions and for the built-in model on every CPU.
         device: such as `cuda:0` or `cpu`. By default the model is spread over all accelerators there are.
-        reference: use transformers' own `generate`. It is the only engine so far.
+        reference: use transformers' own `generate` instead of continuous batching.
         model: an already built model instead of a checkpoint, used where it is. Its picture size comes
             from its configuration; mean and deviation are CLIP's.
         tokenizer: the one that belongs to `model`.
+        settings: how much of the device the engine may use.
         progress: called on the event loop while the checkpoint is downloaded and loaded.
 
     Errors come when the engine is awaited:
@@ -93,7 +104,7 @@ def load_engine(
             not fit the device.
     """
     if model is not None and tokenizer is not None and checkpoint is None:
-        return EngineLoader(lambda _: adopt_model(model, tokenizer), progress)
+        return EngineLoader(lambda _: adopt_model(model, tokenizer), progress, reference, settings)
     if checkpoint is None or model is not None or tokenizer is not None:
         raise TypeError("load_engine takes a checkpoint, or a model together with its tokenizer")
     return EngineLoader(
@@ -101,6 +112,8 @@ def load_engine(
             checkpoint, quantization=quantization, dtype=dtype, device=device, progress=report
         ),
         progress,
+        reference,
+        settings,
     )
 
 
@@ -108,10 +121,16 @@ class EngineLoader:
     """An engine to be: awaiting it, or entering it with `async with`, loads it; leaving closes it."""
 
     def __init__(
-        self, load: Callable[[ReportProgress], LoadedCheckpoint], progress: ReportProgress | None
+        self,
+        load: Callable[[ReportProgress], LoadedCheckpoint],
+        progress: ReportProgress | None,
+        reference: bool,
+        settings: EngineSettings,
     ) -> None:
         self._load = load
         self._progress = progress
+        self._reference = reference
+        self._settings = settings
         self._engine: Engine | None = None
 
     def __await__(self) -> Generator[Any, None, Engine]:
@@ -128,7 +147,9 @@ class EngineLoader:
             await self._engine.aclose()
 
     async def _start(self) -> Engine:
-        worker = Worker()
+        line = Line(self._settings.most_waiting)
+        # A step of the reference engine is a whole answer, which may take any time.
+        worker = Worker(line, step_seconds=None if self._reference else self._settings.step_seconds)
         loop = asyncio.get_running_loop()
         started: FutureListener[Engine] = FutureListener()
 
@@ -138,15 +159,16 @@ class EngineLoader:
             if self._progress is not None:
                 call_on(loop, self._progress, progress)
 
-        def make_runner() -> Any:
+        def make_driver() -> Driver:
             report(Progress("starting", 0, 0))
             from inference.lean_import import import_transformers
 
             import_transformers()
-            from inference.reference import ReferenceRunner
+            from inference.devices import settle_threads
 
             checkpoint = self._load(report)
-            runner = ReferenceRunner(checkpoint)
+            settle_threads(checkpoint.model)
+            driver = self._driver(checkpoint, line, report)
             config = checkpoint.model.config
             encoder = PromptEncoder(
                 checkpoint.tokenizer, vocabulary_size=config.vocab_size + config.additional_vocab_size
@@ -154,18 +176,41 @@ class EngineLoader:
             engine = ThreadedEngine(
                 worker,
                 encoder,
+                PictureDesk(checkpoint.preprocessor),
                 context_length=config.max_position_embeddings,
                 picture_size=checkpoint.preprocessor.size,
             )
             started.finish(engine)
-            return runner
+            return driver
 
-        worker.start(make_runner, started.fail)
+        worker.start(make_driver, started.fail)
         try:
             return await started.result
         except asyncio.CancelledError:
             worker.close()
             raise
+
+    def _driver(self, checkpoint: LoadedCheckpoint, line: Line, report: ReportProgress) -> Driver:
+        if self._reference:
+            from inference.reference import ReferenceRunner
+
+            return ReferenceRunner(checkpoint, line)
+        from inference.engine.loop import ContinuousEngine
+        from inference.engine.machine import Machine
+
+        special = SpecialTokens.of(checkpoint.tokenizer)
+        return ContinuousEngine(
+            line,
+            lambda: Machine(
+                checkpoint.model,
+                self._settings,
+                special.forbidden,
+                lambda done, total: report(Progress("recording steps", done, total)),
+            ),
+            checkpoint.tokenizer,
+            special.end_ids(checkpoint.model.config.eos_token_id),
+            self._settings,
+        )
 
 
 def load_checkpoint(

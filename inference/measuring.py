@@ -1,4 +1,4 @@
-"""What `inference.bench` measures: an engine under a load, the device's bandwidth, what a step must read."""
+"""How fast an engine answers a load, the device's bandwidth, and what a step must read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -59,51 +60,66 @@ class Speed:
     first_token_p50: float
     first_token_p99: float
     step: float
-    """Between two tokens of a request, median over the requests."""
+    """Between two pieces of an answer once all answers have begun, median; 0 if there were none."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Answered:
+class Answered:
+    """When an answer was asked for and came, in seconds of `perf_counter`."""
+
     asked: float
-    first: float
-    last: float
-    tokens: int
+    pieces: tuple[float, ...]
+    """When each piece came; the end of the answer where there was none."""
+    token_ids: tuple[int, ...]
+
+    @property
+    def wait(self) -> float:
+        """Seconds to the first piece."""
+        return self.pieces[0] - self.asked
 
 
-async def measure(engine: Engine, load: Load) -> Speed:
-    """Asks the load's requests `ROUNDS` times, after a short round that does not count."""
-    await _ask_all(engine, load.prompts(seed=0), WARM_UP_TOKENS)
-    answered: list[_Answered] = []
+async def measure(engine: Engine, load: Load, rounds: int = ROUNDS) -> Speed:
+    """Asks the load's requests `rounds` times, after a short round that does not count."""
+    await ask_all(engine, load.prompts(seed=0), WARM_UP_TOKENS)
+    answered: list[Answered] = []
+    steps: list[float] = []
     seconds = 0.0
-    for number in range(ROUNDS):
+    for number in range(rounds):
         prompts = load.prompts(seed=number + 1)
         started = perf_counter()
-        answered += await _ask_all(engine, prompts, load.new_tokens)
+        answers = await ask_all(engine, prompts, load.new_tokens)
         seconds += perf_counter() - started
-    waits = sorted(answer.first - answer.asked for answer in answered)
-    steps = [(answer.last - answer.first) / (answer.tokens - 1) for answer in answered if answer.tokens > 1]
+        answered += answers
+        all_began = max(answer.pieces[0] for answer in answers)
+        for answer in answers:
+            steps += [after - before for before, after in pairwise(answer.pieces) if before >= all_began]
+    waits = [answer.wait for answer in answered]
     return Speed(
-        tokens_per_second=sum(answer.tokens for answer in answered) / seconds,
+        tokens_per_second=sum(len(answer.token_ids) for answer in answered) / seconds,
         first_token_p50=statistics.median(waits),
-        first_token_p99=waits[min(len(waits) - 1, round(0.99 * len(waits)))],
+        first_token_p99=p99(waits),
         step=statistics.median(steps) if steps else 0.0,
     )
 
 
-async def _ask_all(engine: Engine, prompts: Iterable[Prompt], new_tokens: int) -> list[_Answered]:
-    options = Options(max_new_tokens=new_tokens)
-    return await asyncio.gather(*(_ask(engine, prompt, options) for prompt in prompts))
+def p99(values: Iterable[float]) -> float:
+    """The value that 99 of 100 do not exceed; the greatest of fewer."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
 
 
-async def _ask(engine: Engine, prompt: Prompt, options: Options) -> _Answered:
+async def ask_all(engine: Engine, prompts: Iterable[Prompt], new_tokens: int) -> list[Answered]:
+    """Asks all prompts at the same time."""
+    return await asyncio.gather(*(ask(engine, prompt, new_tokens) for prompt in prompts))
+
+
+async def ask(engine: Engine, prompt: Prompt, new_tokens: int) -> Answered:
+    """Asks one prompt and notes when what came."""
     asked = perf_counter()
-    first = None
-    stream = engine.stream(prompt, options)
-    async for _ in stream:
-        first = first or perf_counter()
-    last = perf_counter()
+    stream = engine.stream(prompt, Options(max_new_tokens=new_tokens))
+    pieces = [perf_counter() async for _ in stream]
     assert stream.reply is not None
-    return _Answered(asked, first or last, last, stream.reply.completion_tokens)
+    return Answered(asked, tuple(pieces) or (perf_counter(),), stream.reply.token_ids)
 
 
 def copy_bandwidth(device: torch.device) -> float:

@@ -11,7 +11,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`done_bytes` of `total_bytes` of one stage are through; 0 of 0 where a stage has no size."""
+    """`done_bytes` of `total_bytes` of one stage are through; 0 of 0 where a stage has no size.
+
+    What is recorded for a GPU is counted by the piece.
+    """
 
     stage: str
     done_bytes: int

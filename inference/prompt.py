@@ -68,6 +68,8 @@ class EncodedPrompt:
     """In the order of their `<image>` ids, not yet preprocessed."""
     picture_of_token: tuple[int, ...]
     """For each token the index in `pictures` of the one it attends to, the last before it; -1 for none."""
+    answer_begun: tuple[int, ...] = ()
+    """The ids at the end that the model generated itself: the answer goes on from them."""
 
 
 class PromptEncoder:
@@ -96,7 +98,8 @@ class PromptEncoder:
         special = self.special
         ids = [special.bos]
         pictures: list[Image.Image] = []
-        for previous, item in pairwise((None, *_join_texts(prompt))):
+        items = _join_texts(prompt)
+        for previous, item in pairwise((None, *items)):
             if isinstance(item, str):
                 goes_on = isinstance(previous, Generated)
                 ids += self._text.continuing(item) if goes_on else self._text.opening(item)
@@ -116,7 +119,8 @@ class PromptEncoder:
                 ids.append(special.end_of_utterance)
             else:
                 raise PromptError(f"A prompt holds texts and pictures, not {type(item).__name__}.")
-        return EncodedPrompt(tuple(ids), tuple(pictures), self._picture_of_each(ids))
+        begun = items[-1].token_ids if items and isinstance(items[-1], Generated) else ()
+        return EncodedPrompt(tuple(ids), tuple(pictures), self._picture_of_each(ids), begun)
 
     def encode_continuation(self, prompt: Prompt, text: str) -> tuple[int, ...]:
         """The ids that `text`, such as a label, adds when the answer to `prompt` is that text.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, cast
@@ -16,6 +15,7 @@ from transformers.generation.stopping_criteria import StoppingCriteriaList
 
 from inference.batch import PAD_ID, Batch, VisionEncoder
 from inference.errors import EngineError, InferenceError
+from inference.line import Line
 from inference.prompt import SpecialTokens
 from inference.ranking import exclusive
 from inference.requests import GenerationRequest, Listener, RankRequest, Request
@@ -35,10 +35,6 @@ MAX_TOKENS = 32_768
 # cancelled meanwhile ends with the pass, so passes are short.
 MAX_RANKED_TOKENS = 4_096
 
-# Below this a layer is done before a second thread has begun. Two threads that wait for each other on busy
-# cores took 300 ms for a token of the built-in model, one thread 15 ms.
-ONE_THREAD_BYTES = 100 * 2**20
-
 
 class ReferenceRunner:
     """Runs requests that wait together as one left-padded batch, to its end.
@@ -46,44 +42,49 @@ class ReferenceRunner:
     Requests without beams share a batch whatever their other options. With beams they need the same
     number of beams and of new tokens, since `generate` has one of each.
 
-    On the CPU a small model computes on one thread: making it sets that for the calling thread, and for
-    those that begin to use torch later.
+    It implements `inference.worker.Driver`: a step is a whole batch.
     """
 
-    def __init__(self, checkpoint: LoadedCheckpoint) -> None:
+    def __init__(self, checkpoint: LoadedCheckpoint, line: Line) -> None:
+        self._line = line
         self._model = checkpoint.model
         self._tokenizer = checkpoint.tokenizer
-        if self._model.device.type == "cpu" and _size(self._model) < ONE_THREAD_BYTES:
-            torch.set_num_threads(1)
-        self._vision = VisionEncoder(checkpoint.model, checkpoint.preprocessor)
+        self._vision = VisionEncoder(checkpoint.model)
         special = SpecialTokens.of(checkpoint.tokenizer)
-        self._forbidden = (special.image, special.fake_token_around_image)
-        # The published configurations name only `</s>`; an instruct model ends its turns with the other.
-        ends = {special.eos, special.end_of_utterance, *_as_list(checkpoint.model.config.eos_token_id)}
-        self._end_ids = frozenset(end for end in ends if end is not None)
+        self._forbidden = special.forbidden
+        self._end_ids = special.end_ids(checkpoint.model.config.eos_token_id)
+        self.running: list[Request] = []
 
-    def choose(self, waiting: deque[Request]) -> list[Request]:
-        """The first in line and all that can share its batch, in their order."""
-        first = waiting.popleft()
-        if isinstance(first, RankRequest):
-            return [first]
-        chosen = [first]
-        for request in tuple(waiting):
-            if isinstance(request, GenerationRequest) and _fit_together([*chosen, request]):
-                chosen.append(request)
-                waiting.remove(request)
-        return list[Request](chosen)
+    def has_work(self) -> bool:
+        return bool(self._line.waiting())
 
-    def run(self, requests: list[Request]) -> None:
-        """Runs what `choose` chose and tells the listeners."""
+    def step(self) -> None:
+        """Runs the first in line and all that can share its batch, to their end."""
+        self.running = self._choose()
         rows: list[Row] = []
-        for request in requests:
+        for request in self.running:
             if isinstance(request, RankRequest):
                 self._rank(request)
             else:
                 rows.append(Row(request, self._tokenizer, self._end_ids))
         if rows:
             self._answer(rows)
+        self.running = [request for request in self.running if request.cancelled]
+
+    def _choose(self) -> list[Request]:
+        waiting = self._line.waiting()
+        if not waiting:
+            return []
+        chosen = waiting[:1]
+        if isinstance(chosen[0], GenerationRequest):
+            together = [chosen[0]]
+            for request in waiting[1:]:
+                if isinstance(request, GenerationRequest) and _fit_together([*together, request]):
+                    together.append(request)
+            chosen = list[Request](together)
+        for request in chosen:
+            self._line.take(request)
+        return chosen
 
     def _answer(self, rows: Sequence[Row]) -> None:
         """Answers the rows; if that fails, each by itself, so that only the one to blame fails."""
@@ -103,7 +104,7 @@ class ReferenceRunner:
         """Runs the rows, each from where its answer stands, until all are over."""
         num_beams = rows[0].request.options.num_beams
         batch = Batch.of([row.request.prompt for row in rows], [row.answer.token_ids for row in rows])
-        pictures = self._vision.encode([row.request.prompt.pictures for row in rows])
+        pictures = self._vision.encode([row.request.pictures.result() for row in rows])
         criterion = BeamsEnd(rows, self._tokenizer, batch.width) if num_beams > 1 else TakeTokens(rows)
         with self._whole_vocabulary() if num_beams > 1 else nullcontext():
             ids = self._model.generate(
@@ -117,7 +118,7 @@ class ReferenceRunner:
                     eos_token_id=sorted(self._end_ids),
                     pad_token_id=PAD_ID,
                 ),
-                logits_processor=LogitsProcessorList([Sample(rows)]),
+                logits_processor=LogitsProcessorList([Sample(rows, batch.width)]),
                 stopping_criteria=StoppingCriteriaList([criterion]),
             )
         if num_beams > 1:
@@ -150,7 +151,7 @@ class ReferenceRunner:
 
         Unlike in generation no token is forbidden: this is the model's own distribution.
         """
-        pictures = self._vision.encode([request.prompt.pictures])
+        pictures = self._vision.encode([request.pictures.result()])
         argument = "perceiver_embeddings" if self._model.config.use_resampler else "image_encoder_embeddings"
         found: dict[str, float] = {}
         for some in _passes(request):
@@ -200,13 +201,3 @@ def _fail(listener: Listener[Reply] | Listener[list[tuple[str, float]]], error: 
         return
     log.error("A request failed.", exc_info=error)
     listener.fail(EngineError(FAILED))
-
-
-def _size(model: torch.nn.Module) -> int:
-    return sum(weight.nbytes for weight in model.parameters())
-
-
-def _as_list(value: int | list[int] | None) -> list[int]:
-    if value is None:
-        return []
-    return [value] if isinstance(value, int) else value

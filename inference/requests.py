@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from inference.prompt import EncodedPrompt
 from inference.surface import Options, Reply
+
+if TYPE_CHECKING:
+    from inference.prepared import PreparedPicture
 
 T = TypeVar("T")
 R = TypeVar("R", contravariant=True)
@@ -30,39 +37,86 @@ class Listener(Protocol[R]):
         ...
 
 
-@dataclass(eq=False, slots=True)
-class GenerationRequest:
-    """A prompt to be answered."""
+@dataclass(eq=False, slots=True, kw_only=True)
+class _Asked:
+    """What all requests have in common."""
 
     prompt: EncodedPrompt
+    pictures: Future[tuple[PreparedPicture, ...]]
+    """The prompt's pictures, preprocessed on another thread."""
+    queue_key: Hashable = None
+    """Whose request it is: askers take turns."""
+    cancelled: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether it could be run now; also if its pictures turned out to be unreadable."""
+        return self.pictures.done()
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class GenerationRequest(_Asked):
+    """A prompt to be answered."""
+
     options: Options
     max_new_tokens: int
     """The options' limit, or what the context leaves if that is less."""
     listener: Listener[Reply]
-    cancelled: bool = False
 
 
-@dataclass(eq=False, slots=True)
-class RankRequest:
+@dataclass(eq=False, slots=True, kw_only=True)
+class RankRequest(_Asked):
     """Labels to be compared as answers to a prompt."""
 
-    prompt: EncodedPrompt
     labels: Mapping[str, tuple[int, ...]]
     """The ids that each label adds to the prompt, all different and none empty."""
     listener: Listener[list[tuple[str, float]]]
-    cancelled: bool = False
 
 
 Request = GenerationRequest | RankRequest
 
 
+class _Mail:
+    """Calls on their way to one event loop: all that are there when it wakes are made together."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._calls: list[Callable[[], object]] = []
+
+    def post(self, loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+        with self._lock:
+            self._calls.append(call)
+            if len(self._calls) > 1:
+                return  # It will be found by the wake-up that is on its way.
+        try:
+            loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:
+            if not loop.is_closed():
+                raise
+
+    def _deliver(self) -> None:
+        with self._lock:
+            calls, self._calls = self._calls, []
+        for call in calls:
+            try:
+                call()
+            except Exception as error:
+                context = {"message": f"{call} failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
+
+
+_mail_of: WeakKeyDictionary[asyncio.AbstractEventLoop, _Mail] = WeakKeyDictionary()
+_mail_changes = Lock()
+
+
 def call_on(loop: asyncio.AbstractEventLoop, callback: Callable[[T], object], value: T) -> None:
-    """Has `callback(value)` called on the loop; a loop that has ended has nobody left to tell."""
-    try:
-        loop.call_soon_threadsafe(callback, value)
-    except RuntimeError:
-        if not loop.is_closed():
-            raise
+    """Has `callback(value)` called on the loop; a loop that has ended has nobody left to tell.
+
+    Waking a loop for each of 32 pieces of a step would cost it, and the engine, more than the pieces do.
+    """
+    with _mail_changes:
+        mail = _mail_of.setdefault(loop, _Mail())
+    mail.post(loop, partial(callback, value))
 
 
 class FutureListener(Generic[T]):

@@ -12,7 +12,7 @@ from transformers.generation.stopping_criteria import StoppingCriteria
 
 from inference.answer import Answer
 from inference.requests import GenerationRequest
-from inference.sampling import draw
+from inference.sampling import draw, penalize
 from inference.surface import Reply
 
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ class Row:
         options = request.options
         self.request = request
         self.answer = Answer(
-            tokenizer, end_ids=end_ids, stop=options.stop, max_new_tokens=request.max_new_tokens
+            tokenizer,
+            end_ids=end_ids,
+            stop=options.stop,
+            max_new_tokens=request.max_new_tokens,
+            after=request.prompt.answer_begun,
         )
         seed = secrets.randbits(63) if options.seed is None else options.seed % 2**63
         self.generator = torch.Generator().manual_seed(seed)
@@ -58,19 +62,33 @@ class Row:
 
 
 class Sample(LogitsProcessor):
-    """Lets each row that samples draw its own token, with its own options and random numbers.
+    """Applies each row's penalty, and lets each that samples draw its own token with its own random numbers.
 
     `generate` goes on greedily: the drawn token is the only one left. With beams nothing is drawn.
+
+    Args:
+        width: tokens of each row at the beginning, padding included.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], width: int) -> None:
         self._rows = rows
+        self._width = width
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        for number, row in enumerate(self._rows):
+        beams = len(scores) // len(self._rows)
+        for number, ids in enumerate(input_ids):
+            row = self._rows[number // beams]
             options = row.request.options
+            if options.repetition_penalty != 1.0 and not row.over:
+                prompt = row.request.prompt.token_ids
+                generated = ids[self._width :].tolist()
+                penalize(
+                    scores[number], [*prompt, *row.answer.token_ids, *generated], options.repetition_penalty
+                )
             if options.temperature > 0.0 and not row.over:
-                token_id = draw(scores[number], options.temperature, options.top_p, row.generator)
+                token_id = draw(
+                    scores[number], options.temperature, options.top_k, options.top_p, row.generator
+                )
                 scores[number] = -torch.inf
                 scores[number, token_id] = 0.0
         return scores

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 # Below this the distribution is greedy in float32 anyway, and the division would overflow.
 LEAST_TEMPERATURE = 1e-4
 
 
-def draw(scores: torch.Tensor, temperature: float, top_p: float, generator: torch.Generator) -> int:
-    """A token drawn from the softmax of `scores` / `temperature`, within the nucleus of `top_p`.
+def draw(
+    scores: torch.Tensor, temperature: float, top_k: int, top_p: float, generator: torch.Generator
+) -> int:
+    """A token drawn from the softmax of `scores` / `temperature`, among the best `top_k`, within the nucleus
+    of `top_p`.
 
     Depends on nothing but its arguments: the same generator state gives the same token whatever else is
     in the batch, and on every device, because the noise comes from the CPU.
 
     Args:
         scores: float32 of shape (vocabulary); -inf for tokens that must not be drawn.
+        top_k: as many of the most probable tokens can be drawn; 0 for all.
         top_p: the most probable tokens that together reach this probability can be drawn.
         generator: on the CPU; it advances by one number for each token of the vocabulary.
     """
-    probabilities = torch.softmax(scores.float() / max(temperature, LEAST_TEMPERATURE), dim=-1)
+    scores = scores.float() / max(temperature, LEAST_TEMPERATURE)
+    if 0 < top_k < len(scores):
+        scores = scores.masked_fill(scores < scores.topk(top_k).values[-1], -torch.inf)
+    probabilities = torch.softmax(scores, dim=-1)
     if top_p < 1.0:
         ordered, order = probabilities.sort(descending=True)
         before = ordered.cumsum(dim=-1) - ordered
@@ -27,3 +36,15 @@ def draw(scores: torch.Tensor, temperature: float, top_p: float, generator: torc
     # The exponential race: token i wins with its probability, without sums that round away small ones.
     noise = torch.empty(scores.shape).exponential_(generator=generator).to(scores.device)
     return int((probabilities / noise).argmax())
+
+
+def penalize(scores: torch.Tensor, token_ids: Sequence[int], penalty: float) -> None:
+    """Makes tokens that are there already less likely, in place, as transformers does.
+
+    Args:
+        scores: (vocabulary).
+        penalty: above 1 for less likely, below for more.
+    """
+    index = torch.tensor(sorted(set(token_ids)), device=scores.device)
+    found = scores[index]
+    scores[index] = torch.where(found < 0, found * penalty, found / penalty)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Hashable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -26,6 +26,10 @@ class Options:
     """0 takes the most likely token each time; above 0 draws from the softmax of logits / temperature."""
     top_p: float = 1.0
     """Draw only from the smallest set of tokens whose probabilities add up to this (nucleus sampling)."""
+    top_k: int = 0
+    """Draw only from this many of the most likely tokens; 0 for all."""
+    repetition_penalty: float = 1.0
+    """Above 1 makes tokens less likely that the prompt or the answer has already."""
     num_beams: int = 1
     stop: tuple[str, ...] = ()
     """Texts that end the answer where they first appear; they are not part of it."""
@@ -39,11 +43,11 @@ class Options:
         # A wrong type would else be met on the engine's thread, and fail the requests in the same batch.
         if not all(isinstance(text, str) for text in self.stop):
             raise OptionsError("stop must hold texts only.")
-        for name in ("max_new_tokens", "num_beams", "seed"):
+        for name in ("max_new_tokens", "num_beams", "top_k", "seed"):
             value = getattr(self, name)
             if not isinstance(value, int) and not (name == "seed" and value is None):
                 raise OptionsError(f"{name} must be a whole number, not {value!r}.")
-        for name in ("temperature", "top_p"):
+        for name in ("temperature", "top_p", "repetition_penalty"):
             value = getattr(self, name)
             if not isinstance(value, int | float):
                 raise OptionsError(f"{name} must be a number, not {value!r}.")
@@ -53,6 +57,12 @@ class Options:
             raise OptionsError(f"temperature must lie between 0 and 100, not {self.temperature}.")
         if not 0.0 < self.top_p <= 1.0:
             raise OptionsError(f"top_p must be above 0 and at most 1, not {self.top_p}.")
+        if self.top_k < 0:
+            raise OptionsError(f"top_k must be at least 0, not {self.top_k}.")
+        if not 0.1 <= self.repetition_penalty <= 10.0:
+            raise OptionsError(
+                f"repetition_penalty must lie between 0.1 and 10, not {self.repetition_penalty}."
+            )
         if not 1 <= self.num_beams <= 16:
             raise OptionsError(f"num_beams must lie between 1 and 16, not {self.num_beams}.")
         if self.num_beams > 1 and self.temperature > 0.0:
@@ -95,6 +105,11 @@ class ReplyStream(Protocol):
         """The finished answer once the last piece has been taken, before that None."""
         ...
 
+    @property
+    def place(self) -> int | None:
+        """How many requests are served before this one; None if it does not wait in line."""
+        ...
+
 
 class Engine(Protocol):
     """A loaded model that answers prompts; every method may be called from many tasks at once."""
@@ -113,20 +128,27 @@ class Engine(Protocol):
         """Tokens of `prompt` as the model would read it; of one that is far too long, the least there are."""
         ...
 
-    async def generate(self, prompt: Prompt, options: Options = ...) -> Reply:
+    async def generate(self, prompt: Prompt, options: Options = ..., *, queue_key: Hashable = ...) -> Reply:
         """The whole answer at once.
+
+        Args:
+            queue_key: whose request it is. Askers take turns, however many requests one of them has.
 
         Raises:
             PromptError: the prompt is empty or leaves no room in the context.
+            PictureError: a picture cannot be read.
+            QueueFullError: too many requests are waiting already.
             EngineError: the engine failed or was closed.
         """
         ...
 
-    def stream(self, prompt: Prompt, options: Options = ...) -> ReplyStream:
+    def stream(self, prompt: Prompt, options: Options = ..., *, queue_key: Hashable = ...) -> ReplyStream:
         """The answer piece by piece; errors are those of `generate` and come out of the iteration."""
         ...
 
-    async def rank(self, prompt: Prompt, labels: Sequence[str]) -> list[tuple[str, float]]:
+    async def rank(
+        self, prompt: Prompt, labels: Sequence[str], *, queue_key: Hashable = ...
+    ) -> list[tuple[str, float]]:
         """Labels with the natural log-probability that the answer is that label, best first.
 
         Raises:

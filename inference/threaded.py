@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from types import TracebackType
 from typing import Self
 
 from inference.errors import PromptError
+from inference.prepared import PictureDesk
 from inference.prompt import EncodedPrompt, Prompt, PromptEncoder
 from inference.requests import FutureListener, GenerationRequest, QueueListener, RankRequest, Request, T
 from inference.surface import Options, Reply
@@ -24,10 +25,17 @@ class ThreadedEngine:
     """
 
     def __init__(
-        self, worker: Worker, encoder: PromptEncoder, *, context_length: int, picture_size: int
+        self,
+        worker: Worker,
+        encoder: PromptEncoder,
+        desk: PictureDesk,
+        *,
+        context_length: int,
+        picture_size: int,
     ) -> None:
         self._worker = worker
         self._encoder = encoder
+        self._desk = desk
         self._context_length = context_length
         self._picture_size = picture_size
 
@@ -45,15 +53,34 @@ class ThreadedEngine:
             return characters // MAX_CHARACTERS_PER_TOKEN
         return len(self._encoder.encode(prompt).token_ids)
 
-    async def generate(self, prompt: Prompt, options: Options = Options()) -> Reply:  # noqa: B008 - frozen
+    async def generate(
+        self,
+        prompt: Prompt,
+        options: Options = Options(),  # noqa: B008 - frozen
+        *,
+        queue_key: Hashable = None,
+    ) -> Reply:
         listener: FutureListener[Reply] = FutureListener()
-        request = self._generation(prompt, options, listener)
+        request = self._generation(prompt, options, queue_key, listener)
         return await self._result(request, listener)
 
-    def stream(self, prompt: Prompt, options: Options = Options()) -> TextPieces:  # noqa: B008 - frozen
-        return TextPieces(lambda listener: self._submitted(self._generation(prompt, options, listener)))
+    def stream(
+        self,
+        prompt: Prompt,
+        options: Options = Options(),  # noqa: B008 - frozen
+        *,
+        queue_key: Hashable = None,
+    ) -> TextPieces:
+        def submit(listener: QueueListener) -> GenerationRequest:
+            request = self._generation(prompt, options, queue_key, listener)
+            self._worker.submit(request)
+            return request
 
-    async def rank(self, prompt: Prompt, labels: Sequence[str]) -> list[tuple[str, float]]:
+        return TextPieces(submit, self._worker.line.place)
+
+    async def rank(
+        self, prompt: Prompt, labels: Sequence[str], *, queue_key: Hashable = None
+    ) -> list[tuple[str, float]]:
         if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
             raise PromptError("Ranking needs a list of labels, each of them a text.")
         if not labels or not all(label.strip() for label in labels):
@@ -66,9 +93,17 @@ class ThreadedEngine:
             raise PromptError("Ranking needs labels that differ: two of these are the same.")
         self._check_room(len(encoded.token_ids) + max(map(len, ids.values())) - 1)
         listener: FutureListener[list[tuple[str, float]]] = FutureListener()
-        return await self._result(RankRequest(encoded, ids, listener), listener)
+        request = RankRequest(
+            prompt=encoded,
+            pictures=self._desk.prepare(encoded.pictures),
+            queue_key=queue_key,
+            labels=ids,
+            listener=listener,
+        )
+        return await self._result(request, listener)
 
     async def aclose(self) -> None:
+        self._desk.close()
         self._worker.close()
         await self._worker.ended()
 
@@ -81,15 +116,22 @@ class ThreadedEngine:
         await self.aclose()
 
     def _generation(
-        self, prompt: Prompt, options: Options, listener: FutureListener[Reply] | QueueListener
+        self,
+        prompt: Prompt,
+        options: Options,
+        queue_key: Hashable,
+        listener: FutureListener[Reply] | QueueListener,
     ) -> GenerationRequest:
         encoded = self._encode(prompt)
         room = self._context_length - len(encoded.token_ids)
-        return GenerationRequest(encoded, options, min(options.max_new_tokens, room), listener)
-
-    def _submitted(self, request: GenerationRequest) -> GenerationRequest:
-        self._worker.submit(request)
-        return request
+        return GenerationRequest(
+            prompt=encoded,
+            pictures=self._desk.prepare(encoded.pictures),
+            queue_key=queue_key,
+            options=options,
+            max_new_tokens=min(options.max_new_tokens, room),
+            listener=listener,
+        )
 
     async def _result(self, request: Request, listener: FutureListener[T]) -> T:
         self._worker.submit(request)
@@ -97,8 +139,10 @@ class ThreadedEngine:
             return await listener.result
         finally:
             request.cancelled = True  # It has no effect on what is done.
+            self._worker.wake()
 
     def _encode(self, prompt: Prompt) -> EncodedPrompt:
+        self._worker.check_open()
         self._check_characters(_characters(prompt))
         encoded = self._encoder.encode(prompt)
         if len(encoded.token_ids) == 1:
@@ -138,8 +182,13 @@ class TextPieces:
     this object is left, and when this object is dropped.
     """
 
-    def __init__(self, submit: Callable[[QueueListener], GenerationRequest]) -> None:
+    def __init__(
+        self,
+        submit: Callable[[QueueListener], GenerationRequest],
+        place_of: Callable[[GenerationRequest], int | None],
+    ) -> None:
         self._submit = submit
+        self._place_of = place_of
         self._listener: QueueListener | None = None
         self._request: GenerationRequest | None = None
         self._reply: Reply | None = None
@@ -148,6 +197,10 @@ class TextPieces:
     @property
     def reply(self) -> Reply | None:
         return self._reply
+
+    @property
+    def place(self) -> int | None:
+        return None if self._request is None else self._place_of(self._request)
 
     def __aiter__(self) -> AsyncIterator[str]:
         return _Loop(self)

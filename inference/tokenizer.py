@@ -66,6 +66,22 @@ class SpecialTokens:
         )
 
     @property
+    def forbidden(self) -> tuple[int, ...]:
+        """Tokens that stand for pictures, which no answer has."""
+        return self.image, self.fake_token_around_image
+
+    def end_ids(self, configured: int | list[int] | None) -> frozenset[int]:
+        """Tokens that end an answer.
+
+        Args:
+            configured: the configuration's `eos_token_id`. The published ones name only `</s>`, but an
+                instruct model ends its turns with `<end_of_utterance>`.
+        """
+        named = configured if isinstance(configured, list) else [configured]
+        ends = {self.eos, self.end_of_utterance, *named}
+        return frozenset(end for end in ends if end is not None)
+
+    @property
     def ids(self) -> frozenset[int]:
         """All of them."""
         return frozenset(token_id for token_id in astuple(self) if token_id is not None)
@@ -126,13 +142,14 @@ class TextStream:
     """Turns generated ids into text one at a time; characters made of several ids come out whole.
 
     The pieces joined are `tokenizer.decode(ids, skip_special_tokens=True)`: the space in front of the
-    first word is dropped. Only an unfinished character at the very end is left out.
+    first word is dropped, unless the text goes on from `after`, ids whose text is there already. Only an
+    unfinished character at the very end is left out.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, after: Sequence[int] = ()) -> None:
         self._backend = backend_of(tokenizer)
-        self._ids: list[int] = []
-        self._shown = 0
+        self._ids: list[int] = list(after)
+        self._shown = len(self._ids)
 
     def add(self, token_id: int) -> str:
         """The text that `token_id` adds; empty while a character is incomplete."""

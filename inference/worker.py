@@ -1,45 +1,72 @@
-"""The one thread that owns the device, and the requests that wait for it."""
+"""The one thread that owns the device, and what watches over it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable
-from threading import Condition, Thread
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from threading import Condition, Event, Thread
+from time import monotonic
 from typing import Protocol
 
 from inference.errors import EngineError
+from inference.line import Line
 from inference.requests import FutureListener, Request
 
 log = logging.getLogger(__name__)
 
 CLOSED = "The engine was closed before the answer was finished."
 FAILED = "The engine failed on this request; the log says why."
+HANGS = "The device has not answered for {:.0f} seconds: restart the program; the log has the details."
+LOST = "The device failed and could not be restarted: restart the program; the log has the details."
 
 
-class Runner(Protocol):
-    """What does the device's work. It is made, used and left behind on the worker's thread."""
+class DeviceLostError(Exception):
+    """The device is of no more use to this process."""
 
-    def choose(self, waiting: deque[Request]) -> list[Request]:
-        """Takes the requests to run next out of `waiting`, which is not empty: at least the first."""
+
+class Driver(Protocol):
+    """What does the device's work, step by step. It is made and used on the worker's thread."""
+
+    @property
+    def running(self) -> Sequence[Request]:
+        """What was taken out of the line and is not finished."""
         ...
 
-    def run(self, requests: list[Request]) -> None:
-        """Runs them and tells their listeners; one that is cancelled meanwhile is given up."""
+    def has_work(self) -> bool:
+        """Whether a step would do anything now."""
+        ...
+
+    def step(self) -> None:
+        """Works for a moment: takes requests out of the line, tells listeners what came of others.
+
+        Raises:
+            DeviceLostError: nothing can be computed any more.
+        """
         ...
 
 
 class Worker:
-    """Runs requests one group at a time on its own thread, until it is closed."""
+    """Steps a driver on a thread of its own while there is work, until it is closed.
 
-    def __init__(self) -> None:
-        self._waiting: deque[Request] = deque()
-        self._running: list[Request] = []
+    Args:
+        step_seconds: a step that takes longer fails all requests and closes the worker; None allows any.
+    """
+
+    def __init__(self, line: Line, *, step_seconds: float | None = None) -> None:
+        self.line = line
+        self._step_seconds = step_seconds
         self._changed = Condition()
         self._closed = False
+        self._over = CLOSED
+        self._driver: Driver | None = None
         self._on_end: list[Callable[[None], None]] = []
         self._ended = False
+        self._hangs = False
+        self._step_began: float | None = None
+        self._no_more_steps = Event()
         self._thread: Thread | None = None
 
     @property
@@ -47,34 +74,49 @@ class Worker:
         """Whether `close` was called; work on the thread ends as soon as it can."""
         return self._closed
 
-    def start(self, make_runner: Callable[[], Runner], failed: Callable[[Exception], None]) -> None:
-        """Starts the thread, which makes the runner and serves; an error in making it goes to `failed`."""
+    def start(self, make_driver: Callable[[], Driver], failed: Callable[[Exception], None]) -> None:
+        """Starts the thread, which makes the driver and serves; an error in making it goes to `failed`."""
         # As a daemon: a program that ends without closing its engine must not hang.
-        self._thread = Thread(target=self._main, args=(make_runner, failed), name="inference", daemon=True)
+        self._thread = Thread(target=self._main, args=(make_driver, failed), name="inference", daemon=True)
         self._thread.start()
 
     def submit(self, request: Request) -> None:
         """Puts a request in line.
 
         Raises:
+            QueueFullError: the line is full.
             EngineError: the worker was closed.
         """
         with self._changed:
-            if self._closed:
-                raise EngineError("The engine is closed.")
-            self._waiting.append(request)
+            self.check_open()
+            self.line.put(request)
+            self._changed.notify()
+        request.pictures.add_done_callback(lambda _: self.wake())
+
+    def check_open(self) -> None:
+        """Makes sure that requests can be made.
+
+        Raises:
+            EngineError: the worker was closed.
+        """
+        if self._closed:
+            raise EngineError("The engine is closed." if self._over == CLOSED else self._over)
+
+    def wake(self) -> None:
+        """Has the driver asked again whether there is work."""
+        with self._changed:
             self._changed.notify()
 
     def close(self) -> None:
         """Gives up what runs and fails what waits; returns at once. May be called again."""
         with self._changed:
             self._closed = True
-            for request in self._running:
+            for request in self._driver.running if self._driver is not None else ():
                 request.cancelled = True
             self._changed.notify()
 
     async def ended(self) -> None:
-        """Returns once the thread has left the device, after `close`."""
+        """Returns once the thread has left the device, after `close`; at once if the device hangs."""
         listener: FutureListener[None] = FutureListener()
         with self._changed:
             if not self._ended:
@@ -82,46 +124,72 @@ class Worker:
             else:
                 listener.finish(None)
         await asyncio.shield(listener.result)
-        if self._thread is not None:
+        if self._thread is not None and not self._hangs:
             # It only returns now. A process that exits before it has would destroy torch under it.
             self._thread.join()
 
-    def _main(self, make_runner: Callable[[], Runner], failed: Callable[[Exception], None]) -> None:
+    def _main(self, make_driver: Callable[[], Driver], failed: Callable[[Exception], None]) -> None:
         try:
             try:
-                runner = make_runner()
+                driver = make_driver()
             except Exception as error:
                 self._closed = True
                 failed(error)
             else:
-                self._serve(runner)
+                self._driver = driver
+                self._serve(driver)
         finally:
-            with self._changed:
-                self._closed = True
-                left, self._waiting = self._waiting, deque()
-                self._ended = True
-            for request in (*self._running, *left):
-                request.listener.fail(EngineError(CLOSED))
-            for tell in self._on_end:
-                tell(None)
+            self._end()
 
-    def _serve(self, runner: Runner) -> None:
+    def _serve(self, driver: Driver) -> None:
+        if self._step_seconds is not None:
+            Thread(target=self._watch, args=(self._step_seconds,), name="watchdog", daemon=True).start()
         while True:
             with self._changed:
-                self._running = []
-                self._changed.wait_for(self._has_news)
+                self._changed.wait_for(lambda: self._closed or driver.has_work())
                 if self._closed:
                     return
-                self._running = runner.choose(self._waiting)
+            self._step_began = monotonic()
             try:
-                runner.run(self._running)
+                driver.step()
+            except DeviceLostError:
+                log.exception("The device is lost; the engine ends.")
+                self._over = LOST
+                self._closed = True
             except Exception:
-                log.exception("A group of %d requests failed.", len(self._running))
-                for request in self._running:
+                # A driver answers for its requests itself; this is an error in it.
+                log.exception("The engine failed; %d requests fail with it.", len(driver.running))
+                for request in driver.running:
+                    request.cancelled = True
                     request.listener.fail(EngineError(FAILED))
+            self._step_began = None
             if self._closed:
                 return
 
-    def _has_news(self) -> bool:
-        self._waiting = deque(request for request in self._waiting if not request.cancelled)
-        return bool(self._waiting) or self._closed
+    def _end(self) -> None:
+        """Fails what is left and tells those who wait for the end."""
+        with self._changed:
+            self._closed = True
+            self._no_more_steps.set()
+            left = [*(self._driver.running if self._driver is not None else ()), *self.line.clear()]
+            first_time, self._ended = not self._ended, True
+        for request in left:
+            request.listener.fail(EngineError(self._over))
+        if first_time:
+            for tell in self._on_end:
+                tell(None)
+
+    def _watch(self, limit: float) -> None:
+        while not self._no_more_steps.wait(limit / 8):
+            began = self._step_began
+            if began is not None and monotonic() - began > limit:
+                assert self._thread is not None, "the thread started this one"
+                frame = sys._current_frames().get(self._thread.ident or 0)
+                where = "".join(traceback.format_stack(frame)) if frame is not None else "nowhere"
+                log.critical(
+                    "A step takes longer than %.0f s; all requests fail. It is at:\n%s", limit, where
+                )
+                self._over = HANGS.format(limit)
+                self._hangs = True
+                self._end()
+                return

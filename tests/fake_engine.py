@@ -13,10 +13,17 @@ from PIL.Image import Image
 
 from inference.errors import CheckpointError, PromptError
 from inference.prompt import EndOfUtterance, Generated, Prompt
-from inference.surface import Options, Reply
+from inference.surface import FinishReason, Options, Reply
 
 Script = str | Exception | Sequence["str | Exception | asyncio.Event"]
 """An answer, an error, or pieces of one in between which the engine waits for events."""
+
+
+class Cut(list["str | Exception | asyncio.Event"]):
+    """An answer that ends because it has become long enough."""
+
+    def __init__(self, *pieces: str) -> None:
+        super().__init__(pieces)
 
 
 class FakeEngine:
@@ -115,6 +122,8 @@ class FakeEngine:
         if isinstance(script, str):
             words = script.split(" ")
             return [word if number == 0 else f" {word}" for number, word in enumerate(words)]
+        if isinstance(script, Cut):
+            return script
         return [script] if isinstance(script, Exception) else list(script)
 
     def hold(self) -> None:
@@ -177,7 +186,8 @@ class FakeStream:
                 yield step
         token_ids = tuple(self._engine.token(piece) for piece in pieces)
         prompt_tokens = self._engine.count_tokens(prompt)
-        self.reply = Reply("".join(pieces), token_ids, "stop", prompt_tokens, 0, len(token_ids))
+        reason: FinishReason = "length" if isinstance(script, Cut) else "stop"
+        self.reply = Reply("".join(pieces), token_ids, reason, prompt_tokens, 0, len(token_ids))
 
 
 def pictures_in(prompt: Prompt) -> list[Image]:

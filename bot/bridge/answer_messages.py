@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import Any
 
 import discord
 
-from bot.bridge.buttons import buttons
+from bot.bridge.buttons import Controls, buttons
 from bot.bridge.errors import Code
 from bot.conversation.messages import created_at
 from bot.conversation.ports import Request, Store
@@ -34,14 +35,42 @@ LOOK_FORWARD = 100
 """Messages after a question among which its answer is looked for after a start."""
 
 
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that belongs to an answer; `description` is for those who do not see it."""
+
+    name: str
+    data: bytes
+    description: str
+
+    def file(self) -> discord.File:
+        return discord.File(io.BytesIO(self.data), self.name, description=self.description)
+
+
 @dataclass(slots=True)
 class _Part:
     message: discord.PartialMessage
     content: str | None = None
-    finished: bool | None = None
-    """Which buttons it has: those of a finished answer, Stop, or none."""
+    controls: Controls | None = None
+    """Its buttons."""
+    files: tuple[Attached, ...] | None = None
+    """None: not known."""
     ours: bool = False
     """It was posted by this object."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a part shall be."""
+
+    content: str
+    controls: Controls | None = None
+    files: tuple[Attached, ...] = ()
+
+    def changes_files_of(self, part: _Part) -> bool:
+        """While an answer is written, an earlier one's files stay."""
+        is_final = self.controls is None or self.controls.finished
+        return is_final and part.files != self.files
 
 
 @dataclass(slots=True)
@@ -68,8 +97,10 @@ class AnswerMessages:
     def is_shown(self) -> bool:
         return bool(self._parts)
 
-    async def show(self, contents: Sequence[str], *, finished: bool) -> None:
-        """One message per content, the buttons under the last.
+    async def show(
+        self, contents: Sequence[str], controls: Controls, files: tuple[Attached, ...] = ()
+    ) -> None:
+        """One message per content, files and buttons under the last.
 
         Raises:
             discord.HTTPException: Discord refused it for a reason that is not a person's doing.
@@ -80,11 +111,13 @@ class AnswerMessages:
         for index, content in enumerate(contents):
             if self.gone:
                 return
-            state = finished if index == len(contents) - 1 else None
+            wanted = _Wanted(content)
+            if index == len(contents) - 1:
+                wanted = _Wanted(content, controls, files)
             if index < len(self._parts):
-                await self._edit(index, content, state)
+                await self._edit(index, wanted)
             if index >= len(self._parts) and not self.gone:
-                await self._create(index, content, state)
+                await self._create(index, wanted)
         if not self.gone:
             await self._delete_from(len(contents))
 
@@ -112,12 +145,10 @@ class AnswerMessages:
         except discord.HTTPException as error:
             log.info("Cannot look for an answer in channel %s: %s", self.channel.id, error)
 
-    def _view(self, state: bool | None) -> discord.ui.View | None:
-        if state is None:
-            return None
-        return buttons(self.request.id, self.request.asker.id, finished=state)
+    def _view(self, controls: Controls | None) -> discord.ui.View | None:
+        return None if controls is None else buttons(self.request, controls)
 
-    async def _create(self, index: int, content: str, state: bool | None) -> None:
+    async def _create(self, index: int, wanted: _Wanted) -> None:
         reference = None
         if index == 0 and self.can_reply:
             reference = discord.MessageReference(
@@ -126,11 +157,11 @@ class AnswerMessages:
                 guild_id=self.request.place.server_id,
             )
         try:
-            message = await self._send(index, content, state, reference)
+            message = await self._send(index, wanted, reference)
         except discord.HTTPException as error:
             if error.code == Code.REPLYING_NEEDS_HISTORY:
                 self.can_reply = False
-                message = await self._send(index, content, state, None)
+                message = await self._send(index, wanted, None)
             elif error.code == Code.INVALID_FORM and "message_reference" in error.text:
                 log.info("The question %s is gone, so its answer is not posted", self.request.question_id)
                 self.gone = True
@@ -138,16 +169,17 @@ class AnswerMessages:
             else:
                 self.gone = isinstance(error, discord.Forbidden | discord.NotFound)
                 raise
-        part = _Part(self.channel.get_partial_message(message.id), content, state, ours=True)
+        posted = self.channel.get_partial_message(message.id)
+        part = _Part(posted, wanted.content, wanted.controls, wanted.files, ours=True)
         self._parts.append(part)
         await self.store.add_answer_message(self.request.id, message.id)
-        if message.content != content.strip():
+        if message.content != wanted.content.strip():
             # It was there already, posted by this program before it ended, with what there was to say then.
             part.content = None
-            await self._edit(index, content, state)
+            await self._edit(index, wanted)
 
     async def _send(
-        self, index: int, content: str, state: bool | None, reference: discord.MessageReference | None
+        self, index: int, wanted: _Wanted, reference: discord.MessageReference | None
     ) -> discord.Message:
         mentions = discord.AllowedMentions.none()
         mentions.replied_user = self.ping_author
@@ -156,19 +188,22 @@ class AnswerMessages:
         options: dict[str, Any] = {}
         if reference is not None:
             options["reference"] = reference
-        if (view := self._view(state)) is not None:
+        if (view := self._view(wanted.controls)) is not None:
             options["view"] = view
-        return await self.channel.send(content, nonce=nonce, allowed_mentions=mentions, **options)
+        if wanted.files:
+            options["files"] = [attached.file() for attached in wanted.files]
+        return await self.channel.send(wanted.content, nonce=nonce, allowed_mentions=mentions, **options)
 
-    async def _edit(self, index: int, content: str, state: bool | None) -> None:
+    async def _edit(self, index: int, wanted: _Wanted) -> None:
         part = self._parts[index]
-        if (part.content, part.finished) == (content, state):
+        same_text = (part.content, part.controls) == (wanted.content, wanted.controls)
+        if same_text and not wanted.changes_files_of(part):
             return
         if self.now() - created_at(part.message.id) > EDITABLE_FOR:
             await self._delete_from(index)
             return
         try:
-            await self._write(part, content, state)
+            await self._write(part, wanted)
         except discord.HTTPException as error:
             if error.code == Code.UNKNOWN_MESSAGE:
                 await self._is_missing(index)
@@ -176,16 +211,23 @@ class AnswerMessages:
                 await self._delete_from(index)
             elif error.code == Code.THREAD_ARCHIVED and isinstance(self.channel, discord.Thread):
                 await self.channel.edit(archived=False)
-                await self._write(part, content, state)
+                await self._write(part, wanted)
             else:
                 self.gone = isinstance(error, discord.Forbidden | discord.NotFound)
                 raise
 
-    async def _write(self, part: _Part, content: str, state: bool | None) -> None:
+    async def _write(self, part: _Part, wanted: _Wanted) -> None:
+        options: dict[str, Any] = {}
+        if wanted.changes_files_of(part):
+            options["attachments"] = [attached.file() for attached in wanted.files]
+            part.files = wanted.files
         await part.message.edit(
-            content=content, view=self._view(state), allowed_mentions=discord.AllowedMentions.none()
+            content=wanted.content,
+            view=self._view(wanted.controls),
+            allowed_mentions=discord.AllowedMentions.none(),
+            **options,
         )
-        part.content, part.finished = content, state
+        part.content, part.controls = wanted.content, wanted.controls
 
     async def _is_missing(self, index: int) -> None:
         """Deleted while the answer was written, it is unwanted; deleted before, what follows it is stale."""

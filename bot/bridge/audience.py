@@ -17,6 +17,7 @@ from bot.bridge.reply_view import DiscordReplyView
 from bot.conversation.messages import Place, PlaceKind
 from bot.conversation.ports import ReplyView, Request, Store
 from bot.conversation.recent import Recent
+from bot.languages.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class DiscordAudience:
     def serves(self, place: Place) -> bool:
         return place.kind is not PlaceKind.WEB
 
-    def view(self, request: Request) -> ReplyView:
+    def view(self, request: Request, words: Words) -> ReplyView:
         channel = self.channel(request.place)
         messages = AnswerMessages(
             channel,
@@ -49,9 +50,14 @@ class DiscordAudience:
         notes = []
         if (names := missing_to_reply(channel)) and not self.told_about_history.get(request.place.id):
             self.told_about_history[request.place.id] = True
-            notes.append(f"To reply to your message and see the earlier ones I need {listed(names)} here.")
+            notes.append(
+                words(
+                    "To reply to your message and see the earlier ones I need {permissions} here.",
+                    permissions=listed(names, words),
+                )
+            )
         messages.can_reply = not names
-        return DiscordReplyView(messages, self.pacer, notes)
+        return DiscordReplyView(messages, self.pacer, words, notes)
 
     def again(self) -> Self:
         """The same for answering a question once more.

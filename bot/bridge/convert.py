@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import discord
 
 from bot.bridge.address import DiscordAddress
+from bot.bridge.permissions import moderates
 from bot.conversation.messages import Message, Origin, Person, PhotoOffer, Place, PlaceKind, Reference
 
 AnyChannel = (
@@ -58,6 +59,7 @@ class Converter:
             offers=tuple(offer for content in contents for offer in self._offers(content)),
             mentions_bot=self.mentions_bot(message),
             reply_to=reference,
+            by_moderator=moderates(message.channel, message.author),
         )
 
     def _reference(self, message: discord.Message) -> Reference | None:

@@ -17,6 +17,7 @@ from bot.bridge.resolving import PublicResolver
 from bot.conversation.messages import PhotoOffer, SkippedPhoto
 from bot.conversation.photos import normalise
 from bot.conversation.ports import StoredPhoto
+from bot.languages.words import marked
 from inference.pictures import MAX_BYTES
 
 log = logging.getLogger(__name__)
@@ -75,10 +76,10 @@ class MediaFetcher:
             return SkippedPhoto(offer.name, str(error))
         except TimeoutError:
             log.warning("Fetching %s took longer than %s s", offer.url, self._timeout.total)
-            return SkippedPhoto(offer.name, "loading it took too long")
+            return SkippedPhoto(offer.name, marked("loading it took too long"))
         except (aiohttp.ClientError, OSError):
             log.warning("Fetching %s failed", offer.url, exc_info=True)
-            return SkippedPhoto(offer.name, "it could not be loaded from Discord")
+            return SkippedPhoto(offer.name, marked("it could not be loaded from Discord"))
         return await asyncio.get_running_loop().run_in_executor(self._decoders, normalise, data, offer.name)
 
     async def _download(self, offer: PhotoOffer) -> bytes:
@@ -87,11 +88,11 @@ class MediaFetcher:
         # As written: quoting it anew would break the signature that is part of it.
         url = URL(offer.url, encoded=True)
         if url.path.endswith(".json"):
-            raise _NotFetchedError("it is an animation (Lottie), not a picture")
+            raise _NotFetchedError(marked("it is an animation (Lottie), not a picture"))
         for _ in range(MAX_REDIRECTS + 1):
             if not self._address.allows(url):
                 log.warning("Not fetched, as it is not on a host of the configured Discord: %s", url)
-                raise _NotFetchedError("it is not on Discord's own servers")
+                raise _NotFetchedError(marked("it is not on Discord's own servers"))
             async with self._session.get(url, allow_redirects=False) as response:
                 location = response.headers.get("Location")
                 if response.status in (301, 302, 303, 307, 308) and location is not None:
@@ -100,12 +101,12 @@ class MediaFetcher:
                 if response.status != 200:
                     log.warning("Fetching %s: status %s", url, response.status)
                     raise _NotFetchedError(
-                        "it is no longer there"
+                        marked("it is no longer there")
                         if response.status in (403, 404, 410)
-                        else "it could not be loaded from Discord"
+                        else marked("it could not be loaded from Discord")
                     )
                 return await self._read(response)
-        raise _NotFetchedError("it could not be loaded from Discord")
+        raise _NotFetchedError(marked("it could not be loaded from Discord"))
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         data = bytearray()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import discord
 
+from bot.languages.words import ENGLISH, Words
+
 NEEDED = discord.Permissions(
     view_channel=True,
     send_messages=True,
     send_messages_in_threads=True,
     create_public_threads=True,
     read_message_history=True,
+    attach_files=True,
 )
 
 _NAMES = {
@@ -18,6 +21,7 @@ _NAMES = {
     "send_messages_in_threads": "Send Messages in Threads",
     "create_public_threads": "Create Public Threads",
     "read_message_history": "Read Message History",
+    "attach_files": "Attach Files",
 }
 
 
@@ -52,9 +56,28 @@ def missing_to_reply(channel: object) -> list[str]:
     return missing(channel, "read_message_history")
 
 
+def missing_for_files(channel: object) -> list[str]:
+    """What is missing for an answer to show a picture."""
+    return missing(channel, "attach_files")
+
+
 def missing_for_threads(channel: object) -> list[str]:
     return missing(channel, "create_public_threads", "send_messages_in_threads")
 
 
-def listed(names: list[str]) -> str:
-    return f"the permission {names[0]}" if len(names) == 1 else f"the permissions {', '.join(names)}"
+def listed(names: list[str], words: Words = ENGLISH) -> str:
+    """As part of a sentence; the names themselves are Discord's."""
+    return words.plural(
+        "the permission {names}", "the permissions {names}", len(names), names=", ".join(names)
+    )
+
+
+def moderates(channel: object, person: object) -> bool:
+    """Whether someone manages the channel; False where this cannot be known, and outside servers."""
+    if not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+        return False
+    if not isinstance(person, discord.Member):
+        return False
+    if isinstance(channel, discord.Thread) and channel.parent is None:
+        return False
+    return channel.permissions_for(person).manage_channels

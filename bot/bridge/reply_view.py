@@ -8,12 +8,16 @@ from collections.abc import Sequence
 
 import discord
 
-from bot.bridge.answer_messages import AnswerMessages
+from bot.bridge.answer_messages import AnswerMessages, Attached
+from bot.bridge.bars import can_be_drawn, described, draw_bars
+from bot.bridge.buttons import Controls
 from bot.bridge.pacing import Pacer
-from bot.bridge.permissions import listed, missing_for_threads
+from bot.bridge.permissions import listed, missing_for_files, missing_for_threads
 from bot.bridge.threads import open_thread
+from bot.conversation.channel_settings import Mode
 from bot.conversation.ports import Outcome, RequestState
 from bot.conversation.splitting import split
+from bot.languages.words import Words
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +27,6 @@ TYPING_AFTER_S = 0.25
 """Shorter work shows its answer instead."""
 TYPING_EVERY_S = 8.0
 """Discord shows it for ten seconds."""
-REFUSED = "Discord does not let me show my answer here"
 LINE_AFTER_S = 1.0
 """Who waits for less is not told of the line."""
 
@@ -31,8 +34,11 @@ LINE_AFTER_S = 1.0
 class DiscordReplyView:
     """A `ReplyView`: typing, or the place in line, until there is text; then a reply that grows by edits."""
 
-    def __init__(self, messages: AnswerMessages, pacer: Pacer, notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, messages: AnswerMessages, pacer: Pacer, words: Words, notes: Sequence[str] = ()
+    ) -> None:
         """`notes` are sentences of its own for the asker."""
+        self._words = words
         self._messages = messages
         self._channel = messages.channel
         self._pacer = pacer
@@ -45,7 +51,7 @@ class DiscordReplyView:
     async def waiting(self, place_in_line: int) -> None:
         self._place = place_in_line
         if self._messages.is_shown:
-            await self._show_if_due(_line(place_in_line))
+            await self._show_if_due(self._line(place_in_line))
 
     async def update(self, text: str) -> None:
         if text.strip():
@@ -59,20 +65,29 @@ class DiscordReplyView:
             return
         thread_name, notes = outcome.thread_name, [*outcome.notes, *self._notes]
         if thread_name is not None and (names := missing_for_threads(self._channel)):
-            notes.append(f"Ask on by replying: for a thread I need {listed(names)} here.")
+            notes.append(
+                self._words(
+                    "Ask on by replying: for a thread I need {permissions} here.",
+                    permissions=listed(names, self._words),
+                )
+            )
             thread_name = None
         if self._messages.is_shown:
             await self._pacer.wait(self._channel.id)
         else:
             self._pacer.take(self._channel.id)
         try:
-            await self._messages.show(final_contents(outcome.text, notes), finished=True)
+            files = () if missing_for_files(self._channel) else await _files(outcome, self._words)
+            await self._messages.show(final_contents(outcome.text, notes), self._controls(outcome), files)
         except discord.HTTPException as error:
             if error.status == 429 or error.status >= 500:
                 raise
             log.warning("Discord refuses the answer to message %s", self._messages.request.id, exc_info=True)
             # Such as a word that the server's rules do not allow; where nothing may be shown, nothing is.
-            await self._messages.show([f"{REFUSED} ({error.text or error.code})."[:LIMIT]], finished=True)
+            said = self._words(
+                "Discord does not let me show my answer here ({reason}).", reason=error.text or error.code
+            )
+            await self._messages.show([said[:LIMIT]], Controls(finished=True, words=self._words))
             return
         self._thread_name = thread_name
 
@@ -87,7 +102,19 @@ class DiscordReplyView:
         # The first text is shown at once; a later one may be skipped, as the next one replaces it.
         due = self._pacer.take(self._channel.id)
         if due or not self._messages.is_shown:
-            await self._messages.show(split(text, LIMIT), finished=False)
+            await self._messages.show(split(text, LIMIT), Controls(finished=False, words=self._words))
+
+    def _controls(self, outcome: Outcome) -> Controls:
+        done = outcome.state is RequestState.DONE
+        return Controls(
+            finished=True,
+            can_continue=done and any(part.can_continue for part in outcome.parts),
+            can_accept=done and outcome.mode is Mode.CAPTION and bool(outcome.text),
+            words=self._words,
+        )
+
+    def _line(self, place: int) -> str:
+        return self._words("In line: place {place}.", place=self._words.number(place))
 
     async def _end_silence(self) -> None:
         # A message that is just being posted must be known before anything else is shown.
@@ -106,15 +133,21 @@ class DiscordReplyView:
             async with self._writing:
                 if not self._messages.is_shown:
                     self._pacer.take(self._channel.id)
-                    await self._messages.show([_line(self._place)], finished=False)
+                    controls = Controls(finished=False, words=self._words)
+                    await self._messages.show([self._line(self._place)], controls)
         except discord.HTTPException as error:
             log.info("Nothing can be shown in channel %s yet: %s", self._channel.id, error)
         except Exception:
             log.exception("The wait for an answer cannot be shown")
 
 
-def _line(place: int) -> str:
-    return f"In line: place {place}."
+async def _files(outcome: Outcome, words: Words) -> tuple[Attached, ...]:
+    """Bars of what was weighed."""
+    ranked = [part for part in outcome.parts if part.ranked]
+    if not ranked or not can_be_drawn(ranked):
+        return ()
+    data = await asyncio.to_thread(draw_bars, ranked, words)
+    return (Attached("labels.png", data, described(ranked, words)),)
 
 
 def final_contents(text: str, notes: Sequence[str]) -> list[str]:

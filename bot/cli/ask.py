@@ -14,7 +14,7 @@ from rich.console import Console
 from bot.cli.arguments import find_pictures, pictures_and_text
 from bot.cli.model import opened
 from bot.cli.options import ModelChoice, Sampling, TaskChoice
-from bot.cli.output import AnswerRecord, print_answers
+from bot.cli.output import AnswerRecord, print_answers, print_bars
 from bot.cli.task_requests import check, examples_of, labels_of, requests_of
 from bot.conversation.checkpoints import was_trained_on_turns
 from inference import tasks
@@ -54,7 +54,11 @@ def ask(
                     return await _ranked(engine, labels_of(task), wanted)
                 return await _generated(engine, wanted)
 
-    print_answers(asyncio.run(answered()), as_json=as_json)
+    answers = asyncio.run(answered())
+    print_answers(answers, as_json=as_json)
+    stderr = Console(stderr=True)
+    if stderr.is_terminal and not as_json:
+        print_bars(answers, stderr)
 
 
 async def _generated(engine: Engine, requests: Sequence[TaskRequest]) -> list[AnswerRecord]:

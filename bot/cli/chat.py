@@ -8,6 +8,7 @@ import os.path
 import shlex
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
 
 from PIL.Image import Image
 from rich.console import Console
@@ -18,11 +19,12 @@ from bot.cli.faces import Face, face_of_this_process
 from bot.cli.failures import InputError, failure_of_ours
 from bot.cli.model import opened
 from bot.cli.options import ModelChoice, Sampling
+from bot.conversation.answering import VARIED_TEMPERATURE
 from bot.conversation.checkpoints import was_trained_on_turns
 from bot.conversation.turns import OPENING_QUESTION
 from inference.errors import EngineError, InferenceError
 from inference.prompt import Generated
-from inference.surface import Engine
+from inference.surface import Engine, Reply
 from inference.tasks import TaskRequest
 
 logger = logging.getLogger(__name__)
@@ -30,11 +32,14 @@ logger = logging.getLogger(__name__)
 HELP = """\
 Write a question and press Enter.
 /image PATH  adds a picture to your next message
+/again       has the last question answered once more, and differently
+/continue    goes on with an answer that was cut off by its length
 /new         starts afresh
 /help        shows this
 /quit        leaves, as Ctrl-D does
 Ctrl-C stops an answer; where nothing is being answered, it leaves."""
 
+Question = tuple[Image | str, ...]
 Run = Callable[[Coroutine[None, None, None]], None]
 
 
@@ -73,12 +78,14 @@ class Conversation:
         self._face = face
         self._waiting = list(pictures)
         self._run = run
+        self._last: tuple[Question, Reply] | None = None
+        """What was asked last, and its whole answer."""
 
     def talk(self) -> None:
         """Answers line by line. Pictures that nobody asks about are described, if need be at the end."""
         if self._waiting and self._face.interactive:
             self._face.show_question(OPENING_QUESTION)
-            self._answer(OPENING_QUESTION)
+            self._ask(OPENING_QUESTION)
         while (line := self._face.read(len(self._waiting))) is not None:
             line = line.strip()
             if line == "/quit":
@@ -86,9 +93,9 @@ class Conversation:
             if line.startswith("/"):
                 self._obey(*line.split(maxsplit=1))
             elif line:
-                self._answer(line)
+                self._ask(line)
         if self._waiting and not self._face.interactive:
-            self._answer(OPENING_QUESTION)
+            self._ask(OPENING_QUESTION)
 
     def _obey(self, command: str, argument: str = "") -> None:
         match command:
@@ -100,23 +107,42 @@ class Conversation:
                     self._face.hint(str(error))
             case "/image":
                 self._face.hint("Name the picture's file, such as /image house.png.")
+            case "/again" if self._last is not None:
+                self._answer(self._last[0], again=True)
+            case "/continue" if self._last is not None and self._last[1].finish_reason == "length":
+                self._answer(self._last[0], begun=self._last[1].token_ids)
+            case "/again":
+                self._face.hint("There is no answer yet: ask something.")
+            case "/continue":
+                self._face.hint("There is no answer that was cut off by its length.")
             case "/new":
                 self._window.clear()
                 self._waiting.clear()
+                self._last = None
                 self._face.hint("A new conversation; what was said before is forgotten.")
             case "/help":
                 self._face.hint(HELP)
             case _:
                 self._face.hint(f"There is no {command}; /help lists what there is.")
 
-    def _answer(self, text: str) -> None:
-        question: tuple[Image | str, ...] = (*self._waiting, text)
+    def _ask(self, text: str) -> None:
+        self._answer((*self._waiting, text))
+
+    def _answer(self, question: Question, *, again: bool = False, begun: tuple[int, ...] = ()) -> None:
+        """`again`: another answer than the last; `begun`: the ids of the last one, which goes on."""
+        if again or begun:
+            self._window.take_back()
+        self._last = None
         try:
             request, dropped = self._window.request(question)
+            if again and not request.options.temperature:
+                request = replace(request, options=replace(request.options, temperature=VARIED_TEMPERATURE))
+            if begun:
+                request = replace(request, prompt=[*request.prompt, Generated(begun)])
             if dropped:
                 messages = "message no longer fits" if dropped == 1 else f"{dropped} messages no longer fit"
                 self._face.hint(f"The oldest {messages}, so the model does not see it any more.")
-            self._run(self._stream(question, request))
+            self._run(self._stream(question, request, begun))
         except KeyboardInterrupt:
             if not self._face.interactive:
                 raise
@@ -127,7 +153,7 @@ class Conversation:
         except InferenceError as error:
             self._face.hint(str(error))
 
-    async def _stream(self, question: tuple[Image | str, ...], request: TaskRequest) -> None:
+    async def _stream(self, question: Question, request: TaskRequest, begun: tuple[int, ...]) -> None:
         text = ""
         try:
             async with aclosing(self._engine.stream(request.prompt, request.options)) as stream:
@@ -137,14 +163,18 @@ class Conversation:
                         write(piece)
         except asyncio.CancelledError:
             # What was shown was said: without its ids it stands in the conversation as text.
-            if text.strip():
+            if begun:
+                self._remember(question, Generated(begun))
+            elif text.strip():
                 self._remember(question, text.strip())
             raise
         if stream.reply is None:
             raise EngineError("The answer ended without a reply.")
-        self._remember(question, Generated(stream.reply.token_ids))
+        reply = replace(stream.reply, token_ids=(*begun, *stream.reply.token_ids))
+        self._remember(question, Generated(reply.token_ids))
+        self._last = question, reply
 
-    def _remember(self, question: tuple[Image | str, ...], answer: str | Generated) -> None:
+    def _remember(self, question: Question, answer: str | Generated) -> None:
         self._window.remember(question, answer)
         self._waiting.clear()
 

@@ -61,6 +61,10 @@ class ConversationWindow:
         """Adds an answered question. `answer` is a `Generated`, or text if the answer was cut off."""
         self._exchanges.append(Exchange(next(self._numbers), self._kept(question), (answer,)))
 
+    def take_back(self) -> None:
+        """Forgets the newest answered question."""
+        self._exchanges.pop()
+
     def clear(self) -> None:
         """Forgets everything."""
         self._exchanges.clear()

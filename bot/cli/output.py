@@ -7,8 +7,13 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+from rich.console import Console
+
 from bot.cli.streams import put
 from inference.surface import FinishReason
+
+MOST_BARS = 6
+BAR_WIDTH = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,18 @@ def print_answers(answers: Sequence[AnswerRecord], *, as_json: bool) -> None:
             put(" ".join(printable(answer.text).split()))
         else:
             put(printable(answer.text))
+
+
+def print_bars(answers: Sequence[AnswerRecord], console: Console) -> None:
+    """Shows ranked labels to a person who looks on."""
+    for answer in answers:
+        ranked = list((answer.ranked or {}).items())[:MOST_BARS]
+        width = max((len(label) for label, _ in ranked), default=0)
+        for label, share in ranked:
+            bar = "█" * round(share * BAR_WIDTH)
+            console.print(
+                f"{printable(label):{width}}  {bar:·<{BAR_WIDTH}}  {share:4.0%}", style="dim", highlight=False
+            )
 
 
 def printable(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from PIL.Image import Image
@@ -9,6 +10,7 @@ from PIL.Image import Image
 from bot.cli.arguments import PictureFile, find_pictures, well_formed
 from bot.cli.failures import InputError
 from bot.cli.options import Mode, TaskChoice
+from bot.conversation.inputs import split_labels
 from bot.conversation.turns import OPENING_QUESTION
 from inference import tasks
 from inference.tasks import TaskRequest, Turn
@@ -82,8 +84,15 @@ def requests_of(
 
 
 def labels_of(task: TaskChoice) -> list[str]:
-    """The labels of `--labels`, without the spaces around them."""
-    return [label.strip() for label in well_formed(task.labels or "").split(",")]
+    """The labels of `--labels`.
+
+    Raises:
+        InputError: one is empty.
+    """
+    written = well_formed(task.labels or "")
+    if re.search(r"(^|,)\s*(,|$)", written):
+        raise InputError("Classification needs labels to choose from, none of them empty.")
+    return split_labels(written)
 
 
 def examples_of(task: TaskChoice) -> list[tuple[PictureFile, str]]:

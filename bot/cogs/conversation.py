@@ -6,17 +6,17 @@ import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import discord
 from discord.ext import commands
 
 from bot.bridge.backfill import earlier_messages
-from bot.bridge.buttons import Action
 from bot.bridge.permissions import listed, missing_to_answer
 from bot.conversation.messages import Message, Origin, PlaceKind, Reference
 from bot.conversation.ports import Refusal
 from bot.conversation.recent import Recent
+from bot.languages.words import ENGLISH, Words, marked
 from bot.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -28,12 +28,14 @@ REFUSALS_APART = timedelta(minutes=1)
 REMEMBERED = 10_000
 """People and places that were told something; of those forgotten, one is told once more."""
 
-UNSEEN_REPLY = (
+UNSEEN_REPLY = marked(
     "I cannot see the message that you replied to: for that I need the message content intent, "
     "or the picture in your own message."
 )
-UNABLE = Refusal("I cannot write anything down at the moment, so I cannot answer: ask again later.")
-UNSEEN_IN_THREAD = "I cannot read messages here that do not mention me; please mention me in each one."
+UNABLE = marked("I cannot write anything down at the moment, so I cannot answer: ask again later.")
+UNSEEN_IN_THREAD = marked(
+    "I cannot read messages here that do not mention me; please mention me in each one."
+)
 
 
 class Conversation(commands.Cog):
@@ -54,14 +56,14 @@ class Conversation(commands.Cog):
         message = await self._converted(discord_message)
         if names := missing_to_answer(discord_message.channel):
             if message.mentions_bot:
-                await self._say_forbidden(discord_message, names)
+                await self._say_forbidden(discord_message, names, await self._words(message))
             return
         if await self._is_unseen_in_own_thread(message):
             if not self._told_unseen.get(message.place.id):
                 self._told_unseen[message.place.id] = True
-                await self._say(discord_message, UNSEEN_IN_THREAD)
+                await self._say(discord_message, (await self._words(message)).said(UNSEEN_IN_THREAD))
             return
-        notes = [UNSEEN_REPLY] if self._replies_to_unseen(message) else []
+        notes = [(await self._words(message)).said(UNSEEN_REPLY)] if self._replies_to_unseen(message) else []
         earlier = None
         if self.client.intents.message_content:
             earlier = partial(earlier_messages, discord_message, self.client.converter)
@@ -73,7 +75,7 @@ class Conversation(commands.Cog):
             log.exception("Message %s could not be taken in", message.id)
             to_bot = message.reply_to is not None and message.reply_to.to_bot
             if message.mentions_bot or to_bot or message.place.kind is PlaceKind.DIRECT:
-                await self.refuse(discord_message, UNABLE)
+                await self.refuse(discord_message, Refusal(ENGLISH.said(UNABLE)))
             return
         if isinstance(result, Refusal):
             await self.refuse(discord_message, result)
@@ -86,32 +88,6 @@ class Conversation(commands.Cog):
             return
         self._refused_at[message.author.id] = message.created_at
         await self._say(message, refusal.sentence)
-
-    @commands.Cog.listener()
-    async def on_answer_button(
-        self, interaction: discord.Interaction[Any], action: Action, request_id: int
-    ) -> None:
-        """A press of a button, allowed and acknowledged."""
-        service, audience = self.client.service, self.client.audience
-        match action:
-            case Action.STOP:
-                await service.stop(request_id)
-            case Action.REGENERATE:
-                result = await service.regenerate(request_id, audience.again())
-                if isinstance(result, Refusal):
-                    await interaction.followup.send(result.sentence, ephemeral=True)
-            case Action.DELETE:
-                assert interaction.message is not None
-                await self._delete_answer(interaction.message)
-
-    async def _delete_answer(self, message: discord.Message) -> None:
-        request = await self.client.store.request_of_answer(message.id)
-        for message_id in request.answer_ids if request is not None else (message.id,):
-            try:
-                await self.client.http.delete_message(message.channel.id, message_id)
-            except discord.NotFound:
-                log.debug("Message %s was gone already", message_id)
-        await self.client.service.deleted(message.id)
 
     async def _converted(self, discord_message: discord.Message) -> Message:
         """The message, with the replied-to one looked up if Discord did not send it along."""
@@ -159,7 +135,10 @@ class Conversation(commands.Cog):
         except discord.HTTPException as error:
             log.info("Cannot reply to message %s: %s", message.id, error)
 
-    async def _say_forbidden(self, message: discord.Message, names: list[str]) -> None:
+    async def _words(self, message: Message) -> Words:
+        return await self.client.service.words(message.place)
+
+    async def _say_forbidden(self, message: discord.Message, names: list[str], words: Words) -> None:
         """Privately, as it cannot be said where it was asked; once per person and channel."""
         key = (message.author.id, message.channel.id)
         if self._told_forbidden.get(key):
@@ -168,6 +147,11 @@ class Conversation(commands.Cog):
         log.info("Not answered in channel %s: %s missing", message.channel.id, ", ".join(names))
         channel = getattr(message.channel, "mention", "that channel")
         try:
-            await message.author.send(f"I cannot answer in {channel}: I need {listed(names)} there.")
+            said = words(
+                "I cannot answer in {channel}: I need {permissions} there.",
+                channel=channel,
+                permissions=listed(names, words),
+            )
+            await message.author.send(said)
         except discord.HTTPException as error:
             log.info("Cannot tell person %s either: %s", message.author.id, error)

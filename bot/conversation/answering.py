@@ -11,11 +11,14 @@ from typing import TypeVar
 from PIL.Image import Image
 
 from bot.conversation.channel_settings import ChannelSettings, Mode
-from bot.conversation.messages import Place, Remembered
+from bot.conversation.keeping import Part
+from bot.conversation.messages import Photo, Place, Remembered
 from bot.conversation.ports import Store
 from bot.conversation.prompting import Prompter
+from bot.languages.words import ENGLISH, Words
 from inference import tasks
 from inference.errors import EngineError, PromptError
+from inference.prompt import Generated
 from inference.surface import Engine, Options, Reply
 from inference.tasks import TaskRequest
 
@@ -27,15 +30,38 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model said: `text` may be empty."""
+    """What the model said."""
 
-    text: str
+    parts: tuple[Part, ...]
+    mode: Mode
+    """What was done: where there is no picture, every mode is a chat."""
     replies: tuple[Reply, ...] = ()
     """One for each thing asked; none where labels were ranked."""
-    token_ids: tuple[int, ...] = ()
-    """Of `text`, if it is one reply's and belongs into the conversation as it was generated."""
     about_pictures: bool = False
     """The question came with pictures, or replies to a message with some."""
+
+    @property
+    def text(self) -> str:
+        """Of all parts; may be empty."""
+        return listed([part.text for part in self.parts])
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """Of `text`, if it belongs into the conversation as it was generated."""
+        return self.parts[0].token_ids if self.mode is Mode.CHAT and len(self.parts) == 1 else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a question is to be answered."""
+
+    own: bool
+    """The place is a conversation with the bot."""
+    varied: bool = False
+    """The answer should be another one than the last."""
+    continued: tuple[Part, ...] = ()
+    """An answer to the same question that goes on where it ended by its length."""
+    words: Words = ENGLISH
 
 
 class Answerer:
@@ -45,6 +71,7 @@ class Answerer:
         """`base`: see `inference.tasks.conversation`."""
         self._engine = engine
         self._prompter = Prompter(store, engine, base=base)
+        self.examples = self._prompter.examples
 
     def forget(self) -> None:
         """Nothing of what was said or shown is at hand any more."""
@@ -56,75 +83,119 @@ class Answerer:
         place: Place,
         settings: ChannelSettings,
         show: Callable[[str], None],
-        *,
-        own: bool,
-        varied: bool,
+        manner: Manner,
     ) -> Answer:
-        """Answers in the place's mode; one that needs a picture goes on as a chat where there is none.
+        """Answers in the place's mode: about each picture by itself, all at once, in their order.
 
-        Several pictures are asked about at once and answered in one text, line by line.
+        A mode that needs a picture goes on as a chat about those that were talked about before.
 
         Args:
             settings: resolved.
             show: is called with all of the text so far whenever there is more of it.
-            own: the place is a conversation with the bot.
-            varied: the answer should be another one than the last.
 
         Raises:
             InferenceError: the message is for the asker.
         """
         photos = await self._prompter.photos_of(question)
-        if settings.mode is Mode.CHAT or not photos:
-            request = await self._prompter.conversation(question, place, settings, own=own)
-            request = self._configured(request, settings, varied=varied)
-            text, reply = await self._stream(request, show)
-            return Answer(text, (reply,), reply.token_ids, bool(photos))
-        if settings.mode is Mode.CLASSIFY:
-            pictures = await self._prompter.pictures(photos)
-            return Answer(await self._classify(pictures, settings.labels or ()), about_pictures=True)
-        requests = await self._prompter.of_each(photos, question.text, settings)
-        configured = [self._configured(request, settings, varied=varied) for request in requests]
-        beginning = f"{settings.prefix} " if settings.mode is Mode.PROMPTED_CAPTION else ""
-        return await self._answer_each(configured, beginning, show)
+        mode = (settings.mode or Mode.CHAT) if photos else Mode.CHAT
+        if mode is Mode.CLASSIFY:
+            return Answer(await self._classify(photos, settings, manner.words), mode, about_pictures=True)
+        requests = await self._requests(question, place, settings, photos, mode, manner)
+        beginning = f"{settings.prefix} " if mode is Mode.PROMPTED_CAPTION else ""
+        begun = manner.continued if len(manner.continued) == len(requests) else ()
+        answered = await self._answer_each(requests, begun, beginning, show)
+        return Answer(
+            tuple(part for part, _ in answered),
+            mode,
+            tuple(reply for _, reply in answered if reply is not None),
+            bool(photos),
+        )
+
+    async def _requests(
+        self,
+        question: Remembered,
+        place: Place,
+        settings: ChannelSettings,
+        photos: Sequence[Photo],
+        mode: Mode,
+        manner: Manner,
+    ) -> list[TaskRequest]:
+        if mode is not Mode.CHAT:
+            requests = await self._prompter.of_each(photos, question.text, settings, place)
+        else:
+            shown = (
+                [replace(question, photos=(photo,)) for photo in photos] if len(photos) > 1 else [question]
+            )
+            begun = max((len(part.token_ids) for part in manner.continued), default=0)
+            requests = [
+                await self._prompter.conversation(each, place, settings, own=manner.own, begun=begun)
+                for each in shown
+            ]
+            if not photos and settings.mode not in (Mode.CHAT, None) and not _shows_pictures(requests):
+                raise PromptError(
+                    manner.words("There is no picture to look at yet: send one, and I will answer about it.")
+                )
+        return [self._configured(request, settings, varied=manner.varied) for request in requests]
 
     async def _answer_each(
-        self, requests: Sequence[TaskRequest], beginning: str, show: Callable[[str], None]
-    ) -> Answer:
-        texts = [""] * len(requests)
+        self,
+        requests: Sequence[TaskRequest],
+        begun: Sequence[Part],
+        beginning: str,
+        show: Callable[[str], None],
+    ) -> list[tuple[Part, Reply | None]]:
+        texts = [part.text for part in begun] or [""] * len(requests)
 
-        def show_at(position: int) -> Callable[[str], None]:
-            def show_one(text: str) -> None:
-                texts[position] = text and beginning + text
-                show(_listed(texts))
+        async def one(position: int, request: TaskRequest) -> tuple[Part, Reply | None]:
+            earlier = begun[position] if begun else Part("")
+            if begun and not earlier.can_continue:
+                return earlier, None
+            if begun:
+                request = replace(request, prompt=[*request.prompt, Generated(earlier.token_ids)])
 
-            return show_one
+            def joined(raw: str) -> str:
+                if begun:
+                    return request.read(earlier.text + raw)
+                text = request.read(raw).strip()
+                return text and beginning + text
 
-        answered = await _together(
-            [self._stream(request, show_at(position)) for position, request in enumerate(requests)]
-        )
-        texts = [text and beginning + text for text, _ in answered]
-        return Answer(_listed(texts), tuple(reply for _, reply in answered), about_pictures=True)
+            def show_one(raw: str) -> None:
+                text = joined(raw)
+                if text != texts[position]:
+                    texts[position] = text
+                    show(listed(texts))
 
-    async def _stream(self, request: TaskRequest, show: Callable[[str], None]) -> tuple[str, Reply]:
-        raw, shown = "", ""
+            reply = await self._stream(request, show_one)
+            texts[position] = joined(reply.text)
+            ids = (*earlier.token_ids, *reply.token_ids)
+            return Part(texts[position], ids, reply.finish_reason), reply
+
+        return await _together([one(position, request) for position, request in enumerate(requests)])
+
+    async def _stream(self, request: TaskRequest, show: Callable[[str], None]) -> Reply:
+        raw = ""
         async with aclosing(self._engine.stream(request.prompt, request.options)) as stream:
             async for piece in stream:
                 raw += piece
-                text = request.read(raw).strip()
-                if text != shown:
-                    shown = text
-                    show(text)
+                show(raw)
         if stream.reply is None:
             raise EngineError("The answer ended before it was finished: ask again.")
-        return request.read(stream.reply.text).strip(), stream.reply
+        return stream.reply
 
-    async def _classify(self, pictures: Sequence[Image], labels: Sequence[str]) -> str:
-        if not labels:
-            raise PromptError("There are no labels to choose from yet: set some for this place.")
+    async def _classify(
+        self, photos: Sequence[Photo], settings: ChannelSettings, words: Words
+    ) -> tuple[Part, ...]:
+        if not settings.labels:
+            raise PromptError(
+                words("There are no labels to choose from yet: a moderator sets them with /labels set.")
+            )
+        pictures = await self._prompter.pictures(photos)
         ranked = await _together(
-            [tasks.classify_by_rank(self._engine, picture, labels) for picture in pictures]
+            [tasks.classify_by_rank(self._engine, picture, settings.labels) for picture in pictures]
         )
-        return _listed([_ranking(each) for each in ranked])
+        return tuple(
+            Part(f"{each[0][0]} ({words.percent(each[0][1])})", ranked=tuple(each)) for each in ranked
+        )
 
     def _configured(self, request: TaskRequest, settings: ChannelSettings, *, varied: bool) -> TaskRequest:
         temperature = settings.temperature or (VARIED_TEMPERATURE if varied else 0.0)
@@ -137,20 +208,21 @@ class Answerer:
         return replace(request, options=options)
 
 
-def _listed(texts: Sequence[str]) -> str:
+def listed(texts: Sequence[str]) -> str:
     """One text as it is, several as numbered lines; empty if there is none yet."""
     if len(texts) == 1:
         return texts[0]
     return "\n".join(f"{number}. {text or '…'}" for number, text in enumerate(texts, 1)) if any(texts) else ""
 
 
-def _ranking(ranked: Sequence[tuple[str, float]]) -> str:
-    shares = ", ".join(f"{label} {share:.0%}" for label, share in ranked)
-    return f"{ranked[0][0]} ({shares})"
+def _shows_pictures(requests: Sequence[TaskRequest]) -> bool:
+    return any(isinstance(item, Image) for request in requests for item in request.prompt)
 
 
 async def _together(awaitables: Sequence[Awaitable[T]]) -> list[T]:
     """All results, in order. The first error ends the others and is raised."""
+    if len(awaitables) == 1:
+        return [await awaitables[0]]
     running = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
         return await asyncio.gather(*running)

@@ -60,7 +60,7 @@ class ChannelSettings:
     temperature: float | None = None
     streaming: bool | None = None
     language: str | None = None
-    """Of the bot's own words, as a locale such as "en" or "ar"."""
+    """Of the bot's own words, as a locale such as "en" or "ar"; unset: the reader's, if known."""
 
 
 DEFAULTS = ChannelSettings(
@@ -72,7 +72,6 @@ DEFAULTS = ChannelSettings(
     prefix="This is an image of",
     temperature=0.0,
     streaming=True,
-    language="en",
 )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from bot.conversation.channel_settings import Mode
+
 DISCORD_EPOCH_MS = 1_420_070_400_000
 """2015-01-01 UTC, from which Discord's ids count milliseconds in their upper 42 bits."""
 
@@ -121,6 +123,11 @@ class Message:
     """In the order in which they are shown: attachments, forwarded ones, embeds, stickers."""
     mentions_bot: bool = False
     reply_to: Reference | None = None
+    mode: Mode | None = None
+    """Asked for in this one; None: as is set for the place."""
+    by_moderator: bool = False
+    language: str | None = None
+    """The author's, as a locale, where the chat knows it."""
 
     @property
     def created_at(self) -> datetime:
@@ -145,6 +152,11 @@ class Remembered:
     @property
     def created_at(self) -> datetime:
         return created_at(self.id)
+
+
+def first_id_at(time: datetime) -> int:
+    """Below which the ids of everything made before that time are."""
+    return max(0, int(time.timestamp() * 1000) - DISCORD_EPOCH_MS) << 22
 
 
 def created_at(snowflake: int) -> datetime:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from bot.conversation.channel_settings import ChannelSettings
+from bot.conversation.channel_settings import ChannelSettings, Mode
+from bot.conversation.keeping import AnswerStore, ExampleStore, Part
 from bot.conversation.messages import (
     Message,
     Person,
@@ -19,6 +20,7 @@ from bot.conversation.messages import (
     SkippedPhoto,
 )
 from bot.conversation.personal import PersonalStore
+from bot.languages.words import Words
 
 
 class RequestState(StrEnum):
@@ -50,6 +52,12 @@ class Request:
     """Why there is nothing to ask the model; the notes say it to the asker."""
     taken_up: bool = False
     """It was accepted before the program started: some of its answer may be shown without being recorded."""
+    mode: Mode | None = None
+    """Of this question alone; None: as is set for the place."""
+    version: int = 1
+    """Which of its answers this is, the oldest being 1."""
+    versions: int = 1
+    """How many there are; earlier ones can be shown again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,10 @@ class Outcome:
 
     Without text there is at least one, unless the outcome is FORGOTTEN.
     """
+    parts: tuple[Part, ...] = ()
+    """What `text` consists of, one part for each picture; none of an answer that failed."""
+    mode: Mode | None = None
+    """In which it was answered."""
     thread_name: str | None = None
     """A thread of this name (100 characters at most) shall be opened from the question, and adopted."""
 
@@ -87,7 +99,7 @@ class StoredPhoto:
     """A WebP or PNG file, at most 768 pixels on its longer side."""
 
 
-class Store(PersonalStore, Protocol):
+class Store(ExampleStore, AnswerStore, PersonalStore, Protocol):
     """What is remembered. Every method is one short transaction, and repeating it is harmless."""
 
     async def record_message(
@@ -165,8 +177,11 @@ class Store(PersonalStore, Protocol):
         """How the request ended last, for those who show it again; None while it is owed."""
         ...
 
-    async def reopen_request(self, request_id: int) -> Request:
-        """For Regenerate: the request is owed again, its answer is not in the history any more."""
+    async def reopen_request(self, request_id: int, *, keep: bool) -> Request:
+        """The request is owed again, its answer is not in the history any more.
+
+        `keep`: the answer, if there was one, is kept as an earlier version; else the next takes its place.
+        """
         ...
 
     async def history(self, place: Place, before: int, limit: int) -> list[Remembered]:
@@ -268,7 +283,7 @@ class ReplyView(Protocol):
         ...
 
     async def finish(self, outcome: Outcome) -> None:
-        """The final text, which may be empty, and below it the notes.
+        """The final text, which may be empty, and below it the notes. Of an earlier version, the only call.
 
         If the outcome is FORGOTTEN, the question is gone, and what was shown of the answer shall go too.
         """
@@ -296,7 +311,7 @@ class Audience(Protocol):
         """Whether the place is in this chat: the store may hold those of several."""
         ...
 
-    def view(self, request: Request) -> ReplyView:
+    def view(self, request: Request, words: Words) -> ReplyView:
         """Where the answer to this request is to be shown; called once for each time it is answered."""
         ...
 

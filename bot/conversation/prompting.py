@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from PIL import Image
 
 from bot.conversation.budget import Budget
 from bot.conversation.channel_settings import ChannelSettings, History, Mode
+from bot.conversation.few_shot import ANY_PICTURE, fitting
+from bot.conversation.keeping import Example
 from bot.conversation.messages import Photo, Place, Remembered
 from bot.conversation.ports import Store
 from bot.conversation.recent import Recent
@@ -73,25 +75,27 @@ class Prompter:
         return replied_to.photos if replied_to is not None else ()
 
     async def conversation(
-        self, question: Remembered, place: Place, settings: ChannelSettings, *, own: bool
+        self, question: Remembered, place: Place, settings: ChannelSettings, *, own: bool, begun: int = 0
     ) -> TaskRequest:
         """The question with what was said before, as much as there is room for.
 
         Args:
             own: the place is a conversation with the bot, where everything counts.
+            begun: tokens of the answer that are there already.
         """
         shown = await window(self._store, question, place, settings.history or History.OFF, own=own)
         request = tasks.conversation([Turn("User", ())], base=self._base)
-        length = self.answer_length(request, settings)
+        length = begun + self.answer_length(request, settings)
         kept = self._budget.fit(place.id, exchanges(shown.messages), length, cut_off=shown.cut_off)
         pictures = await self._album.pictures(photo for exchange in kept for photo in exchange.photos)
         return tasks.conversation(turns_of(kept, pictures), base=self._base)
 
     async def of_each(
-        self, photos: Iterable[Photo], text: str, settings: ChannelSettings
+        self, photos: Iterable[Photo], text: str, settings: ChannelSettings, place: Place
     ) -> list[TaskRequest]:
         """The mode's task for each picture, in order; not for `chat` and `classify`."""
-        return [self._task(picture, text.strip(), settings) for picture in await self.pictures(photos)]
+        shown = await self._examples(place, settings) if settings.mode is Mode.FEW_SHOT else []
+        return [self._task(picture, text.strip(), settings, shown) for picture in await self.pictures(photos)]
 
     async def pictures(self, photos: Iterable[Photo]) -> list[Image.Image]:
         """The pictures in order, without those that were forgotten meanwhile."""
@@ -104,7 +108,27 @@ class Prompter:
         wanted = settings.max_new_tokens or request.options.max_new_tokens
         return min(wanted, self._engine.context_length // 2)
 
-    def _task(self, picture: Image.Image, text: str, settings: ChannelSettings) -> TaskRequest:
+    async def examples(self, place: Place, settings: ChannelSettings) -> tuple[list[Example], list[Example]]:
+        """The examples that hold in a place: those that the model is shown, and those that are dropped."""
+        length = self.answer_length(tasks.few_shot((), ANY_PICTURE), settings)
+        return fitting(self._engine, await self._store.examples(place.scopes), length)
+
+    async def _examples(self, place: Place, settings: ChannelSettings) -> list[tuple[Image.Image, str]]:
+        shown, _ = await self.examples(place, settings)
+        found = await self._album.pictures(example.photo for example in shown)
+        return [
+            (found[example.photo.sha256], example.answer)
+            for example in shown
+            if example.photo.sha256 in found
+        ]
+
+    def _task(
+        self,
+        picture: Image.Image,
+        text: str,
+        settings: ChannelSettings,
+        examples: Sequence[tuple[Image.Image, str]],
+    ) -> TaskRequest:
         match settings.mode:
             case Mode.CAPTION:
                 return tasks.captioning(picture)
@@ -113,7 +137,7 @@ class Prompter:
             case Mode.STORY:
                 return tasks.story(picture)
             case Mode.FEW_SHOT:
-                return tasks.few_shot((), picture, **({"request": text} if text else {}))
+                return tasks.few_shot(examples, picture, **({"request": text} if text else {}))
             case Mode.VQA:
                 return tasks.visual_question_answering(picture, text or OPENING_QUESTION)
             case _:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from itertools import count
 from types import TracebackType
 from typing import Self
 
-from inference.errors import EngineError
+from inference.errors import EngineError, QueueFullError
 from inference.prompt import Prompt
-from inference.surface import Engine, Options, Reply
+from inference.surface import Engine, Options, Reply, ReplyStream
 
 log = logging.getLogger(__name__)
 
@@ -59,16 +59,30 @@ class RevivedEngine:
     def count_tokens(self, prompt: Prompt) -> int:
         return self.engine.count_tokens(prompt)
 
-    async def generate(self, prompt: Prompt, options: Options = Options()) -> Reply:  # noqa: B008 - frozen
+    async def generate(
+        self,
+        prompt: Prompt,
+        options: Options = Options(),  # noqa: B008 - frozen
+        *,
+        queue_key: Hashable = None,
+    ) -> Reply:
         async with self._watched() as engine:
-            return await engine.generate(prompt, options)
+            return await engine.generate(prompt, options, queue_key=queue_key)
 
-    def stream(self, prompt: Prompt, options: Options = Options()) -> RevivedStream:  # noqa: B008 - frozen
-        return RevivedStream(self, prompt, options)
+    def stream(
+        self,
+        prompt: Prompt,
+        options: Options = Options(),  # noqa: B008 - frozen
+        *,
+        queue_key: Hashable = None,
+    ) -> RevivedStream:
+        return RevivedStream(self, prompt, options, queue_key)
 
-    async def rank(self, prompt: Prompt, labels: Sequence[str]) -> list[tuple[str, float]]:
+    async def rank(
+        self, prompt: Prompt, labels: Sequence[str], *, queue_key: Hashable = None
+    ) -> list[tuple[str, float]]:
         async with self._watched() as engine:
-            return await engine.rank(prompt, labels)
+            return await engine.rank(prompt, labels, queue_key=queue_key)
 
     async def aclose(self) -> None:
         if self._revival is not None:
@@ -93,6 +107,8 @@ class RevivedEngine:
         engine = self.engine
         try:
             yield engine
+        except QueueFullError:
+            raise
         except EngineError as error:
             if engine is self.engine and not self.is_down and await self._works(engine):
                 raise
@@ -134,10 +150,15 @@ class RevivedEngine:
 class RevivedStream:
     """Implements `inference.surface.ReplyStream`."""
 
-    def __init__(self, engine: RevivedEngine, prompt: Prompt, options: Options) -> None:
+    def __init__(self, engine: RevivedEngine, prompt: Prompt, options: Options, queue_key: Hashable) -> None:
         self.reply: Reply | None = None
         self._engine = engine
-        self._pieces = self._stream(prompt, options)
+        self._inner: ReplyStream | None = None
+        self._pieces = self._stream(prompt, options, queue_key)
+
+    @property
+    def place(self) -> int | None:
+        return None if self._inner is None else self._inner.place
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self._pieces
@@ -148,8 +169,14 @@ class RevivedStream:
     async def aclose(self) -> None:
         await self._pieces.aclose()
 
-    async def _stream(self, prompt: Prompt, options: Options) -> AsyncGenerator[str, None]:
-        async with self._engine._watched() as engine, aclosing(engine.stream(prompt, options)) as stream:
+    async def _stream(
+        self, prompt: Prompt, options: Options, queue_key: Hashable
+    ) -> AsyncGenerator[str, None]:
+        async with (
+            self._engine._watched() as engine,
+            aclosing(engine.stream(prompt, options, queue_key=queue_key)) as stream,
+        ):
+            self._inner = stream
             async for piece in stream:
                 yield piece
             self.reply = stream.reply

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.conversation import notes
-from bot.conversation.answering import Answer, Answerer
+from bot.conversation.answering import Answer, Answerer, Manner, listed
 from bot.conversation.channel_settings import ChannelSettings
+from bot.conversation.keeping import Part
 from bot.conversation.limits import LimitKeeper
 from bot.conversation.messages import Place
 from bot.conversation.ports import Audience, Outcome, Request, RequestState, Store
 from bot.conversation.reviving import EngineDownError
 from bot.conversation.showing import Showing
 from bot.conversation.threads import thread_name
+from bot.languages.words import ENGLISH, Words
 from inference.errors import InferenceError
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,10 @@ class Order:
     """It was not answered before: its answer may open a thread."""
     varied: bool = False
     """The answer should be another one than the last."""
+    continued: tuple[Part, ...] = ()
+    """The answer so far, which goes on."""
+    words: Words = ENGLISH
+    """Of what is said beside the answer."""
 
 
 class Runs:
@@ -106,6 +112,11 @@ class Runs:
         """The request is in flight."""
         return request_id in self._runs
 
+    @property
+    def line(self) -> list[Request]:
+        """Those without any text yet, the next one first."""
+        return [run.request for run in self._silent.values()]
+
     def add(self, request: Request, audience: Audience, order: Order) -> Request:
         """Answers the request as soon as it is its turn; after `close` has begun, it stays owed.
 
@@ -113,10 +124,11 @@ class Runs:
         """
         if self._closed:
             return request
-        showing = Showing(audience.view(request))
+        showing = Showing(audience.view(request, order.words))
         if not self._runs:
             self._moved_at = self._clock()
         run = _Run(request, showing, order, self._clock(), list(request.notes))
+        run.text = listed([part.text for part in order.continued])
         self._runs[request.id] = self._silent[request.id] = run
         line = self._lines.setdefault(request.place.id, deque()) if order.own else None
         if line is not None:
@@ -271,17 +283,18 @@ class Runs:
             task.uncancel()
         except InferenceError as error:
             log.warning("Request %d: %s", run.request.id, error)
-            run.notes.append(str(error))
+            run.notes.append(run.order.words.said(str(error)))
             return self._ended(run, RequestState.FAILED, error=str(error))
         except Exception as error:
             log.exception("Request %d failed", run.request.id)
-            run.notes.append(notes.OUR_FAILURE)
+            run.notes.append(run.order.words.said(notes.OUR_FAILURE))
             return self._ended(run, RequestState.FAILED, error=f"{type(error).__name__}: {error}")
         finally:
             run.working = False
         match run.ended:
             case RequestState.STOPPED:
-                run.notes.append(notes.STOPPED if run.text else notes.STOPPED_EARLY)
+                said = notes.STOPPED if run.text else notes.STOPPED_EARLY
+                run.notes.append(run.order.words.said(said))
                 return self._ended(run, RequestState.STOPPED)
             case RequestState.FORGOTTEN:
                 return Outcome(RequestState.FORGOTTEN, "")
@@ -297,6 +310,7 @@ class Runs:
             return Outcome(RequestState.FORGOTTEN, "")
         await self._store.start_request(request.id)
         settings = await self._settings(request.place)
+        settings = settings if request.mode is None else replace(settings, mode=request.mode)
 
         def show(text: str) -> None:
             self._moved_at = self._clock()
@@ -308,23 +322,22 @@ class Runs:
             if settings.streaming:
                 run.showing.update(text)
 
+        manner = Manner(order.own, order.varied, order.continued, order.words)
         while True:
             try:
-                answer = await self._answerer.answer(
-                    question, request.place, settings, show, own=order.own, varied=order.varied
-                )
+                answer = await self._answerer.answer(question, request.place, settings, show, manner)
                 break
             except EngineDownError as error:
                 log.warning("Request %d waits: %s", request.id, error)
                 run.text = ""
                 while not error.recovered.is_set():
                     # Again, as views skip what comes too soon after something else.
-                    run.showing.update(notes.MODEL_DOWN)
+                    run.showing.update(order.words.said(notes.MODEL_DOWN))
                     with suppress(TimeoutError):
                         await asyncio.wait_for(error.recovered.wait(), TELL_EVERY_S)
         run.text = answer.text
         if not answer.text:
-            run.notes.append(notes.NO_ANSWER)
+            run.notes.append(order.words.said(notes.NO_ANSWER))
         name = None
         if order.first and answer.text:
             name = thread_name(request.place, settings, question.text, pictures=answer.about_pictures)
@@ -345,7 +358,9 @@ class Runs:
             state,
             run.text,
             token_ids=answer.token_ids if answer is not None else (),
-            finish_reason=replies[-1].finish_reason if replies else "",
+            parts=answer.parts if answer is not None else (),
+            mode=answer.mode if answer is not None else None,
+            finish_reason=_finish_reason(answer.parts) if answer is not None else "",
             prompt_tokens=sum(reply.prompt_tokens for reply in replies),
             cached_tokens=sum(reply.cached_tokens for reply in replies),
             completion_tokens=sum(reply.completion_tokens for reply in replies),
@@ -356,3 +371,9 @@ class Runs:
             notes=tuple(run.notes),
             thread_name=thread_name,
         )
+
+
+def _finish_reason(parts: Sequence[Part]) -> str:
+    """That of the whole: it ended by length if any part did."""
+    reasons = {part.finish_reason for part in parts}
+    return "length" if "length" in reasons else next(iter(sorted(reasons, reverse=True)), "")

@@ -9,15 +9,29 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.conversation.addressing import Verdict, address, is_conversation
+from bot.conversation.admission import Admission
 from bot.conversation.answering import Answerer
-from bot.conversation.channel_settings import ChannelSettings, History, resolve
+from bot.conversation.channel_settings import ChannelSettings, History
 from bot.conversation.intake import Fetched, Intake, Reception
+from bot.conversation.keeping import Example
 from bot.conversation.limits import LimitKeeper, Limits
-from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind, Remembered
+from bot.conversation.messages import Message, Origin, PhotoOffer, Place, PlaceKind, Remembered, SkippedPhoto
 from bot.conversation.notes import NOTHING_SAID, about_pictures
 from bot.conversation.personal import Forgotten
-from bot.conversation.ports import Audience, Outcome, PhotoFetcher, Refusal, Request, RequestState, Store
+from bot.conversation.ports import (
+    Audience,
+    Outcome,
+    PhotoFetcher,
+    Refusal,
+    Request,
+    RequestState,
+    Store,
+    StoredPhoto,
+)
 from bot.conversation.running import Order, Runs
+from bot.conversation.sources import Resolved, resolved
+from bot.conversation.steering import Steering
+from bot.languages.words import Words, words_in
 from inference.surface import Engine
 
 Earlier = Callable[[], Awaitable[Sequence[Message]]]
@@ -58,10 +72,13 @@ class ReplyService:
         self._store = store
         self._defaults = defaults or ChannelSettings()
         self._now = now
+        self._fetcher = fetcher
         self._intake = Intake(fetcher)
         self._limits = LimitKeeper(limits, clock)
         self._answerer = Answerer(store, engine, base=base)
         self._runs = Runs(store, self._answerer, self._limits, self.settings, clock, on_outcome)
+        self._admission = Admission(store, self._runs, self._limits, limits, now)
+        self.steering = Steering(store, self._runs, self._admission, self._order)
 
     async def receive(
         self,
@@ -86,7 +103,10 @@ class ReplyService:
             return await self._take_in(message, audience, reception, notes, earlier)
 
     async def edited(self, message: Message, audience: Audience) -> Request | Refusal | None:
-        """Like `receive` for a message that was edited or got embeds; if it changed, its answer does too."""
+        """Like `receive` for a message that was edited or got embeds; if it changed, its answer does too.
+
+        Only that of the latest question: of the conversation, or elsewhere of its author.
+        """
         if message.origin is not Origin.PERSON:
             return None
         async with self._intake.of(message) as reception:
@@ -153,22 +173,6 @@ class ReplyService:
         self._answerer.forget()
         await self._store.erase_traces()
 
-    async def regenerate(self, request_id: int, audience: Audience) -> Request | Refusal | None:
-        """Answers once more, and differently; None if it is being answered, or the question is gone."""
-        request = await self._store.request_of_question(request_id)
-        if request is None or request.state is RequestState.FORGOTTEN:
-            return None
-        order = Order(await self._is_own(request.place), first=False, varied=True)
-
-        async def accept() -> Request | None:
-            if self._runs.has(request_id):
-                return None
-            reopened = await self._store.reopen_request(request_id)
-            # Somebody may have pressed twice.
-            return None if self._runs.has(request_id) else self._runs.add(reopened, audience, order)
-
-        return await self._limited(request.asker, request.place, accept)
-
     @property
     def in_flight(self) -> int:
         """How many requests wait or are being answered."""
@@ -186,7 +190,28 @@ class ReplyService:
 
     async def settings(self, place: Place) -> ChannelSettings:
         """What counts in a place, resolved."""
-        return resolve((*await self._store.settings(place), self._defaults))
+        return (await self.resolved(place)).settings
+
+    async def resolved(self, place: Place) -> Resolved:
+        """The settings that count in a place, and where each comes from."""
+        return resolved(place, await self._store.settings(place), self._defaults)
+
+    async def words(self, place: Place, language: str | None = None) -> Words:
+        """The bot's own words in a place; `language` is the reader's, where it is known."""
+        return words_in((await self.settings(place)).language, language)
+
+    async def fitting_examples(self, place: Place) -> tuple[list[Example], list[Example]]:
+        """The examples that hold in a place: those that the model is shown, and those that are dropped."""
+        return await self._answerer.examples(place, await self.settings(place))
+
+    async def fetch_photo(self, offer: PhotoOffer) -> StoredPhoto | SkippedPhoto:
+        """A picture that is no message's, such as an example's."""
+        return await self._fetcher.fetch(offer)
+
+    @property
+    def line(self) -> list[Request]:
+        """Those that wait for their first word, the next one first."""
+        return self._runs.line
 
     async def stop(self, request_id: int) -> bool:
         """Ends a request, waiting or running, and keeps what there is of its answer; False if it is over."""
@@ -195,7 +220,7 @@ class ReplyService:
     async def resume(self, audience: Audience) -> int:
         """Answers what was owed to this audience when the program last ended; returns how many there are."""
         owed = [
-            (request, Order(await self._is_own(request.place)))
+            (request, await self._order(request.place))
             for request, _ in await self._store.owed_requests()
             if audience.serves(request.place)
         ]
@@ -237,8 +262,9 @@ class ReplyService:
             return None
         if await self._store.request_of_question(message.id) is not None:
             return None
+        words = words_in(settings.language, message.language)
         if not message.text.strip() and not message.offers and message.reply_to is None:
-            return Refusal(NOTHING_SAID) if verdict.meant else None
+            return Refusal(words.said(NOTHING_SAID)) if verdict.meant else None
 
         async def accept() -> Request | None:
             fetched = await self._intake.fetch(message.offers)
@@ -254,11 +280,16 @@ class ReplyService:
                 return None
             about = fetched + replied_to
             request = await self._store.open_request(
-                message, fetched.photos, notes=(*about_pictures(about), *notes), failure=_failure(about)
+                message,
+                fetched.photos,
+                notes=(*about_pictures(about, words), *notes),
+                failure=_failure(about, words),
             )
-            return request and self._runs.add(request, audience, Order(own))
+            return request and self._runs.add(request, audience, Order(own, words=words))
 
-        return await self._limited(message.author, message.place, accept)
+        return await self._admission.admit(
+            message.author, message.place, accept, words, exempt=message.by_moderator
+        )
 
     async def _redo(
         self,
@@ -272,33 +303,27 @@ class ReplyService:
         photos = tuple(stored.photo for stored in fetched.photos)
         if known.text == message.text and known.photos == photos:
             return None
-        own = await self._is_own(message.place)
+        order = await self._order(message.place, message.language)
+        if await self._store.was_asked_later(request.id, by_asker=not order.own):
+            # What was said since goes on from the answer that there is.
+            await self._record(message, fetched, reception, addressed=True)
+            return None
 
         async def accept() -> Request | None:
             await self._runs.end(request.id, RequestState.WAITING)
             if reception.deleted:
                 return None
             amended = await self._store.amend_request(
-                message, fetched.photos, notes=about_pictures(fetched), failure=_failure(fetched)
+                message,
+                fetched.photos,
+                notes=about_pictures(fetched, order.words),
+                failure=_failure(fetched, order.words),
             )
-            return amended and self._runs.add(amended, audience, Order(own, first=False))
+            return amended and self._runs.add(amended, audience, replace(order, first=False))
 
-        return await self._limited(message.author, message.place, accept)
-
-    async def _limited(
-        self, asker: Person, place: Place, accept: Callable[[], Awaitable[Request | None]]
-    ) -> Request | Refusal | None:
-        """What `accept` returns, unless the asker has to wait; it counts if it put a request in flight."""
-        refusal = self._limits.admit(asker.id, place.server_id)
-        if refusal is not None:
-            return refusal
-        request = None
-        try:
-            request = await accept()
-        finally:
-            if request is None or not self._runs.has(request.id):
-                self._limits.release(asker.id, place.server_id)
-        return request
+        return await self._admission.admit(
+            message.author, message.place, accept, order.words, exempt=message.by_moderator
+        )
 
     async def _fetch_replied_to(self, message: Message) -> Fetched:
         """Records the message that is replied to, if it is not known yet; its pictures are the question's."""
@@ -330,12 +355,15 @@ class ReplyService:
         if not reception.deleted:
             await self._store.record_message(message, fetched.photos, addressed=addressed)
 
+    async def _order(self, place: Place, language: str | None = None) -> Order:
+        return Order(await self._is_own(place), words=await self.words(place, language))
+
     async def _is_own(self, place: Place) -> bool:
         own_thread = place.kind is PlaceKind.THREAD and await self._store.is_own_thread(place.id)
         return is_conversation(place, own_thread)
 
 
-def _failure(fetched: Fetched) -> str | None:
+def _failure(fetched: Fetched, words: Words) -> str | None:
     """A question with no usable picture among its pictures is not asked: another one would be described."""
     failed = fetched.skipped and not fetched.photos
-    return " ".join(about_pictures(fetched)) if failed else None
+    return " ".join(about_pictures(fetched, words)) if failed else None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import ColumnElement, Select, delete, exists, literal, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.conversation.ports import RequestState
+from bot.store.outcomes import NO_OUTCOME, OWED
 from bot.store.tables import (
     ChannelRow,
     ExampleRow,
+    FeedbackRow,
     MessagePhotoRow,
     MessageRow,
     PersonRow,
@@ -20,23 +20,7 @@ from bot.store.tables import (
     ServerRow,
     SettingsRow,
 )
-
-OWED = (RequestState.WAITING, RequestState.RUNNING)
-
-FIGURES = (
-    "text",
-    "finish_reason",
-    "prompt_tokens",
-    "cached_tokens",
-    "completion_tokens",
-    "queued_seconds",
-    "first_token_seconds",
-    "total_seconds",
-    "error",
-)
-"""What an `Outcome` and a row of `requests` have under the same name, in the same form."""
-
-NO_OUTCOME: dict[str, Any] = dict.fromkeys((*FIGURES, "token_ids", "notes"))
+from bot.store.versions import forget_versions
 
 
 async def forget_message(connection: AsyncConnection, message_id: int) -> None:
@@ -47,9 +31,13 @@ async def forget_message(connection: AsyncConnection, message_id: int) -> None:
     photos = await photos_of(connection, message_id)
     author = await connection.scalar(select(MessageRow.author_id).where(MessageRow.id == message_id))
     answered = select(RequestAnswerRow.request_id).where(RequestAnswerRow.message_id == message_id)
+    forgotten = (RequestRow.id == message_id) | (RequestRow.id.in_(answered) & RequestRow.state.not_in(OWED))
+    await forget_versions(connection, forgotten)
+    reacted_to = select(RequestRow.id).where(forgotten)
+    await connection.execute(delete(FeedbackRow).where(FeedbackRow.request_id.in_(reacted_to)))
     await connection.execute(
         update(RequestRow)
-        .where((RequestRow.id == message_id) | (RequestRow.id.in_(answered) & RequestRow.state.not_in(OWED)))
+        .where(forgotten)
         .values(state=RequestState.FORGOTTEN, question_notes=None, failure=None, **NO_OUTCOME)
     )
     await forget_answer_message(connection, message_id)

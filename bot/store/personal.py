@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.conversation.messages import DISCORD_EPOCH_MS, PlaceKind
 from bot.conversation.personal import Forgotten, PersonalStore, Said
 from bot.store.database import Database
-from bot.store.forgetting import OWED, delete_unheld
+from bot.store.forgetting import delete_unheld
+from bot.store.outcomes import OWED
 from bot.store.reading import PLACE, REMEMBERED, exchanges, place_of
 from bot.store.tables import (
     ChannelRow,
+    FeedbackRow,
     MessagePhotoRow,
     MessageRow,
     OptOutRow,
@@ -90,6 +92,7 @@ async def has_opted_out(connection: AsyncConnection, person_id: int) -> bool:
 
 
 async def _forget_person(connection: AsyncConnection, person_id: int, *, but_owed: bool = False) -> Forgotten:
+    await connection.execute(delete(FeedbackRow).where(FeedbackRow.person_id == person_id))
     messages, requests = MessageRow.author_id == person_id, RequestRow.asker_id == person_id
     if but_owed:
         requests &= RequestRow.state.not_in(OWED)

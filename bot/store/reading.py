@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.conversation.channel_settings import ChannelSettings
+from bot.conversation.channel_settings import ChannelSettings, Mode
 from bot.conversation.messages import (
     Message,
     Origin,
@@ -20,8 +20,7 @@ from bot.conversation.messages import (
     Reference,
     Remembered,
 )
-from bot.conversation.ports import Outcome, Request, RequestState
-from bot.store.forgetting import FIGURES, OWED
+from bot.conversation.ports import Request, RequestState
 from bot.store.tables import (
     ChannelRow,
     MessagePhotoRow,
@@ -30,6 +29,7 @@ from bot.store.tables import (
     PhotoRow,
     RequestAnswerRow,
     RequestRow,
+    VersionRow,
 )
 
 THE_BOT = Person(0, "")
@@ -81,6 +81,12 @@ REQUEST: AnySelect = (
         RequestRow.state,
         RequestRow.question_notes,
         RequestRow.failure,
+        RequestRow.asked_mode,
+        RequestRow.version,
+        select(func.count())
+        .where(VersionRow.request_id == RequestRow.id)
+        .scalar_subquery()
+        .label("other_versions"),
         *PLACE,
         PersonRow.id.label("asker_id"),
         PersonRow.name,
@@ -151,25 +157,12 @@ async def requests(connection: AsyncConnection, where: ColumnElement[bool]) -> l
             answer_ids=tuple(answers[row.id]),
             notes=tuple(row.question_notes or ()),
             failure=row.failure,
+            mode=None if row.asked_mode is None else Mode(row.asked_mode),
+            version=row.version,
+            versions=1 + row.other_versions,
         )
         for row in rows
     ]
-
-
-async def outcome_of(connection: AsyncConnection, request_id: int) -> Outcome | None:
-    """None while it is owed, or if there is no such request."""
-    query = select(RequestRow.__table__).where(RequestRow.id == request_id, RequestRow.state.not_in(OWED))
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        return None
-    if row.state == RequestState.FORGOTTEN:
-        return Outcome(RequestState.FORGOTTEN, "")
-    return Outcome(
-        RequestState(row.state),
-        token_ids=tuple(row.token_ids),
-        notes=tuple(row.notes or ()),
-        **{name: getattr(row, name) for name in FIGURES},
-    )
 
 
 def place_of(row: AnyRow) -> Place:

@@ -13,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.messages import Message, Origin, Place, Remembered, Scope
 from bot.conversation.ports import Outcome, Request, RequestState, Store, StoredPhoto
-from bot.store import forgetting, history, probing
+from bot.store import forgetting, history, probing, versions
+from bot.store.answers import SqlAnswers
 from bot.store.database import Database, opened
-from bot.store.forgetting import FIGURES, NO_OUTCOME, OWED
+from bot.store.examples import SqlExamples
+from bot.store.outcomes import NO_OUTCOME, OWED, columns_of, outcome_of
 from bot.store.personal import SqlPersonal, has_opted_out
 from bot.store.reading import (
     ANSWERED_BY,
@@ -24,7 +26,6 @@ from bot.store.reading import (
     SETTINGS,
     exchanges,
     message_of,
-    outcome_of,
     place_of,
     requests,
 )
@@ -41,7 +42,7 @@ from bot.store.tables import (
 from bot.store.writing import later, write_message, write_person, write_place, write_whole
 
 
-class SqlStore(SqlPersonal, Store):
+class SqlStore(SqlExamples, SqlAnswers, SqlPersonal, Store):
     """What is remembered; see `Store` for the methods that have no word here."""
 
     def __init__(self, database: Database) -> None:
@@ -142,6 +143,8 @@ class SqlStore(SqlPersonal, Store):
                     place_id=message.place.id,
                     asker_id=message.author.id,
                     state=RequestState.WAITING,
+                    asked_mode=message.mode,
+                    version=1,
                     question_notes=list(notes),
                     failure=failure,
                 )
@@ -158,6 +161,7 @@ class SqlStore(SqlPersonal, Store):
             RequestState.WAITING,
             notes=tuple(notes),
             failure=failure,
+            mode=message.mode,
         )
 
     async def amend_request(
@@ -168,14 +172,17 @@ class SqlStore(SqlPersonal, Store):
         notes: Sequence[str] = (),
         failure: str | None = None,
     ) -> Request | None:
+        this = (RequestRow.id == message.id) & (RequestRow.state != RequestState.FORGOTTEN)
+        about = {"question_notes": list(notes), "failure": failure}
         async with self._database.writing() as connection:
             amended = await connection.execute(
                 update(RequestRow)
-                .where(RequestRow.id == message.id, RequestRow.state != RequestState.FORGOTTEN)
-                .values(state=RequestState.WAITING, question_notes=list(notes), failure=failure, **NO_OUTCOME)
+                .where(this)
+                .values(state=RequestState.WAITING, version=1, **about, **NO_OUTCOME)
             )
             if amended.rowcount == 0:
                 return None
+            await versions.forget_versions(connection, this)
             await write_person(connection, message.author)
             await write_message(connection, message, photos, addressed=True)
             return next(iter(await requests(connection, RequestRow.id == message.id)))
@@ -203,17 +210,11 @@ class SqlStore(SqlPersonal, Store):
 
     async def finish_request(self, request_id: int, outcome: Outcome) -> None:
         """A forgotten request stays so, whatever came out of it."""
-        figures = {name: getattr(outcome, name) for name in FIGURES}
         async with self._database.writing() as connection:
             await connection.execute(
                 update(RequestRow)
                 .where(RequestRow.id == request_id, RequestRow.state != RequestState.FORGOTTEN)
-                .values(
-                    state=outcome.state,
-                    token_ids=list(outcome.token_ids),
-                    notes=list(outcome.notes),
-                    **figures,
-                )
+                .values(**columns_of(outcome))
             )
             asker = select(RequestRow.asker_id).where(RequestRow.id == request_id)
             if await has_opted_out(connection, await connection.scalar(asker) or 0):
@@ -251,13 +252,15 @@ class SqlStore(SqlPersonal, Store):
         async with self._database.reading() as connection:
             return await outcome_of(connection, request_id)
 
-    async def reopen_request(self, request_id: int) -> Request:
+    async def reopen_request(self, request_id: int, *, keep: bool) -> Request:
         """The request as it is then: a forgotten one stays so.
 
         Raises:
             LookupError: there is no such request.
         """
         async with self._database.writing() as connection:
+            if keep:
+                await versions.make_room(connection, request_id)
             await connection.execute(
                 update(RequestRow)
                 .where(RequestRow.id == request_id, RequestRow.state != RequestState.FORGOTTEN)

@@ -30,6 +30,7 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON,
         list[int]: JSON(none_as_null=True),
         list[str]: JSON(none_as_null=True),
+        list[dict[str, Any]]: JSON(none_as_null=True),
     }
 
 
@@ -131,8 +132,15 @@ class RequestRow(Base):
     place_id: Mapped[int] = mapped_column(ForeignKey("channels.id", ondelete="CASCADE"), index=True)
     asker_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
     state: Mapped[str] = mapped_column(index=True)
+    asked_mode: Mapped[str | None]
+    """Of this question alone."""
+    mode: Mapped[str | None]
+    """In which it was answered."""
+    version: Mapped[int] = mapped_column(default=1)
+    """Which of its answers the one below is, the oldest being 1."""
     text: Mapped[str | None]
     token_ids: Mapped[list[int] | None]
+    parts: Mapped[list[dict[str, Any]] | None]
     finish_reason: Mapped[str | None]
     prompt_tokens: Mapped[int | None]
     cached_tokens: Mapped[int | None]
@@ -145,6 +153,35 @@ class RequestRow(Base):
     """The outcome's."""
     question_notes: Mapped[list[str] | None]
     failure: Mapped[str | None]
+
+
+class VersionRow(Base):
+    """Another answer to a request than the one that is shown."""
+
+    __tablename__ = "versions"
+
+    request_id: Mapped[int] = mapped_column(ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    outcome: Mapped[dict[str, Any]]
+
+
+class FeedbackRow(Base):
+    """What somebody, known otherwise or not, thinks of an answer."""
+
+    __tablename__ = "feedback"
+
+    request_id: Mapped[int] = mapped_column(ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True)
+    person_id: Mapped[Snowflake]
+    liked: Mapped[bool]
+
+
+class RegistrationRow(Base):
+    """The commands that an application was last registered with."""
+
+    __tablename__ = "registrations"
+
+    application: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str]
 
 
 class RequestAnswerRow(Base):

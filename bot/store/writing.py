@@ -72,18 +72,7 @@ async def write_message(
     shown = delete(MessagePhotoRow).where(MessagePhotoRow.message_id == message.id)
     before = set(await connection.scalars(shown.returning(MessagePhotoRow.sha256)))
     if photos:
-        await connection.execute(
-            insert(PhotoRow).on_conflict_do_nothing(),
-            [
-                {
-                    "sha256": stored.photo.sha256,
-                    "width": stored.photo.width,
-                    "height": stored.photo.height,
-                    "data": stored.data,
-                }
-                for stored in photos
-            ],
-        )
+        await write_photos(connection, photos)
         await connection.execute(
             insert(MessagePhotoRow),
             [
@@ -93,3 +82,19 @@ async def write_message(
         )
     if gone := before - {stored.photo.sha256 for stored in photos}:
         await delete_unheld_photos(connection, PhotoRow.sha256.in_(gone))
+
+
+async def write_photos(connection: AsyncConnection, photos: Sequence[StoredPhoto]) -> None:
+    """Pictures that something is about to show; there is at least one."""
+    await connection.execute(
+        insert(PhotoRow).on_conflict_do_nothing(),
+        [
+            {
+                "sha256": stored.photo.sha256,
+                "width": stored.photo.width,
+                "height": stored.photo.height,
+                "data": stored.data,
+            }
+            for stored in photos
+        ],
+    )

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.conversation.keeping import Part
 from bot.conversation.messages import Photo, Place, PlaceKind
 from bot.conversation.ports import Outcome, ReplyView, Request, RequestState, Store
+from bot.languages.words import Words
 from bot.web.snowflakes import Snowflakes
 
 MOST_BOARDS = 500
@@ -49,6 +51,8 @@ class Answer:
     """0: it need not wait."""
     notes: tuple[str, ...] = ()
     outcome: Outcome | None = None
+    version: int = 1
+    versions: int = 1
 
     def shown(self) -> dict[str, Any]:
         return {
@@ -59,12 +63,31 @@ class Answer:
             "place": self.place_in_line,
             "notes": list(self.notes),
             "speed": _speed(self.outcome),
+            "rankings": [part.ranked for part in self._parts if part.ranked],
+            "continues": any(part.can_continue for part in self._parts),
+            "version": self.version,
+            "versions": self.versions,
         }
+
+    @property
+    def _parts(self) -> tuple[Part, ...]:
+        return self.outcome.parts if self.outcome is not None else ()
+
+    @classmethod
+    def of(cls, request: Request, outcome: Outcome | None = None) -> Answer:
+        return cls(
+            request.id,
+            request.question_id,
+            outcome=outcome,
+            version=request.version,
+            versions=request.versions,
+        )
 
     @classmethod
     def recorded(cls, request: Request, outcome: Outcome | None) -> Answer:
         """As the store has it."""
-        answer = cls(request.id, request.question_id, request.state, outcome=outcome)
+        answer = cls.of(request, outcome)
+        answer.state = request.state
         if outcome is not None:
             answer.text, answer.notes = outcome.text, outcome.notes
         return answer
@@ -145,7 +168,7 @@ class Board:
         """A new answer takes the place of an earlier one to the same question."""
         if question := self.asked.pop(request.question_id, None):
             self.tell("question", question.shown())
-        answer = Answer(request.id, request.question_id)
+        answer = Answer.of(request)
         self.answers[request.question_id] = answer
         while len(self.answers) > MOST_ANSWERS:
             self.answers.popitem(last=False)
@@ -182,7 +205,7 @@ class Boards:
     def serves(self, place: Place) -> bool:
         return place.kind is PlaceKind.WEB
 
-    def view(self, request: Request) -> ReplyView:
+    def view(self, request: Request, words: Words) -> ReplyView:
         return BoardView(request, self.of(request.place.id), self._store, self._snowflakes)
 
     def close(self) -> None:

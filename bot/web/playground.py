@@ -13,10 +13,12 @@ from typing import Any, NoReturn
 from aiohttp import web
 
 from bot.conversation.channel_settings import ChannelSettings, Mode
+from bot.conversation.inputs import UnusableInputError, checked_labels
 from bot.conversation.messages import Message, Origin, Place, Scope, SkippedPhoto
 from bot.conversation.ports import Refusal, Request, Store
 from bot.conversation.service import ReplyService
 from bot.web.boards import Board, Boards, Event, Question
+from bot.web.examples import Examples, shown_examples
 from bot.web.samples import sample_drawing
 from bot.web.security import Refused, add_headers, guard, is_loopback
 from bot.web.sessions import Session
@@ -24,6 +26,7 @@ from bot.web.snowflakes import Snowflakes
 from bot.web.tokens import require
 from bot.web.transcript import AFTER_ALL, MOST_MESSAGES, transcript
 from bot.web.uploads import Form, HeldPhotos, read_form
+from bot.web.wording import language_of, words
 from inference.pictures import MAX_BYTES
 
 PAGE = Path(__file__).parent / "static"
@@ -56,9 +59,13 @@ class Playground:
             [
                 web.get("/", self.page),
                 web.get("/events", self.events),
+                web.get("/words", words),
                 web.post("/messages", self.ask),
                 web.post("/requests/{id:[0-9]{1,19}}/stop", self.stop),
                 web.post("/requests/{id:[0-9]{1,19}}/regenerate", self.regenerate),
+                web.post("/requests/{id:[0-9]{1,19}}/continue", self.continue_answer),
+                web.post("/requests/{id:[0-9]{1,19}}/versions/{version:[0-9]{1,9}}", self.show_version),
+                *Examples(self.service, self.store, self.decoders).routes(),
                 web.delete("/conversation", self.forget),
                 web.get("/photos/{sha256:[0-9a-f]{64}}", self.photo),
                 web.get("/samples/{seed:[0-9]{1,9}}.png", self.sample),
@@ -77,7 +84,7 @@ class Playground:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """The conversation as it is, then every change: server-sent events, each replacing what it names."""
-        session = _session(request)
+        session = Session.required(request)
         board = self.boards.of(session.place.id)
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
@@ -94,7 +101,8 @@ class Playground:
         # Subscribed first: what changes meanwhile comes once more rather than never.
         with board.subscribed() as subscription:
             whole = await transcript(self.store, board, place, await self.service.settings(place))
-            yield "conversation", {"model": self.model, **whole}
+            examples = await shown_examples(self.service, place)
+            yield "conversation", {"model": self.model, "examples": examples, **whole}
             while not subscription.closed:
                 events = await subscription.changes(within=HEARTBEAT_S)
                 for event in events or [("heartbeat", {})]:
@@ -102,7 +110,7 @@ class Playground:
 
     async def ask(self, request: web.Request) -> web.Response:
         """A form: `text`, any number of `photo`, and of the task `mode`, `labels` (a JSON list), `prefix`."""
-        session = _session(request)
+        session = Session.required(request)
         form = await read_form(request, self.decoders, max_bytes=MAX_BYTES)
         text = form.texts.get("text", "").strip()
         if not text and not form.photos:
@@ -117,7 +125,15 @@ class Playground:
             board.asked[question.id] = question
             try:
                 result = await self.service.receive(
-                    Message(question.id, session.place, session.person, Origin.PERSON, text, offers),
+                    Message(
+                        question.id,
+                        session.place,
+                        session.person,
+                        Origin.PERSON,
+                        text,
+                        offers,
+                        language=language_of(request),
+                    ),
                     self.boards,
                 )
             finally:
@@ -131,11 +147,23 @@ class Playground:
 
     async def regenerate(self, request: web.Request) -> web.Response:
         owned = await self._owned(request)
-        return _accepted(await self.service.regenerate(owned.id, self.boards))
+        steering, language = self.service.steering, language_of(request)
+        return _accepted(await steering.regenerate(owned.id, self.boards, language=language))
+
+    async def continue_answer(self, request: web.Request) -> web.Response:
+        owned = await self._owned(request)
+        steering, language = self.service.steering, language_of(request)
+        return _accepted(await steering.continue_answer(owned.id, self.boards, language=language))
+
+    async def show_version(self, request: web.Request) -> web.Response:
+        owned, version = await self._owned(request), int(request.match_info["version"])
+        if not await self.service.steering.show_version(owned.id, version, self.boards):
+            raise Refused(404, "There is no such answer.")
+        return web.Response(status=204)
 
     async def forget(self, request: web.Request) -> web.Response:
         """The conversation is gone, from the store too: nobody could open it any more."""
-        session = _session(request)
+        session = Session.required(request)
         board = self.boards.of(session.place.id)
         while questions := [
             message.id
@@ -150,8 +178,10 @@ class Playground:
 
     async def photo(self, request: web.Request) -> web.Response:
         """A picture of this conversation: those of others are not given out to who knows their hash."""
-        session, sha256 = _session(request), request.match_info["sha256"]
-        shown = await self.store.shows_photo(session.place.id, sha256)
+        session, sha256 = Session.required(request), request.match_info["sha256"]
+        shown = await self.store.shows_photo(session.place.id, sha256) or any(
+            example.photo.sha256 == sha256 for example in await self.store.examples(session.place.scopes)
+        )
         data = await self.store.photo_data(sha256) if shown else None
         if data is None:
             raise Refused(404, "There is no such picture.")
@@ -170,7 +200,7 @@ class Playground:
 
     async def _owned(self, request: web.Request) -> Request:
         """The request that the address names, if it is of this session."""
-        session = _session(request)
+        session = Session.required(request)
         found = await self.store.request_of_question(min(int(request.match_info["id"]), AFTER_ALL))
         if found is None or found.place != session.place:
             raise Refused(404, "There is no such question.")
@@ -179,23 +209,17 @@ class Playground:
     async def _change_settings(self, place: Place, form: Form) -> None:
         own = (await self.store.settings(place) or [ChannelSettings()])[0]
         try:
-            changed = replace(
-                own,
-                mode=Mode(form.texts["mode"]) if "mode" in form.texts else own.mode,
-                labels=_labels(form.texts["labels"]) if "labels" in form.texts else own.labels,
-                prefix=form.texts.get("prefix", own.prefix),
-            )
+            mode = Mode(form.texts["mode"]) if "mode" in form.texts else own.mode
+            labels = _labels(form.texts["labels"]) if "labels" in form.texts else own.labels or ()
+            # The page sends what is written there, also while it is half written and another task is chosen.
+            kept = checked_labels(labels) if mode is Mode.CLASSIFY and labels else own.labels
+            changed = replace(own, mode=mode, labels=kept, prefix=form.texts.get("prefix", own.prefix))
+        except UnusableInputError as error:
+            raise Refused(400, str(error)) from error
         except (ValueError, RecursionError) as error:  # deeply nested labels
             raise Refused(400, "There is no such task, or its labels are no list of texts.") from error
         if changed != own:
             await self.store.change_settings(Scope(place.id), changed)
-
-
-def _session(request: web.Request) -> Session:
-    session = Session.of(request)
-    if session is None:
-        raise Refused(403, "Open the playground's page first, and let it keep its cookie.")
-    return session
 
 
 def _labels(written: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from bot.conversation.messages import Person, Place, PlaceKind
+from bot.web.security import Refused
 
 COOKIE = "idefics_session"
 MAX_AGE_S = 365 * 24 * 3600
@@ -31,6 +32,18 @@ class Session:
         """The session that the request's cookie names, None without a usable one."""
         name = request.cookies.get(COOKIE, "")
         return cls(name) if _NAME.fullmatch(name) else None
+
+    @classmethod
+    def required(cls, request: web.Request) -> Session:
+        """As `of`.
+
+        Raises:
+            Refused: there is none.
+        """
+        session = cls.of(request)
+        if session is None:
+            raise Refused(403, "Open the playground's page first, and let it keep its cookie.")
+        return session
 
     @property
     def place(self) -> Place:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,7 @@ from bot.settings import Settings, SettingsError, load_settings
 
 
 @pytest.fixture(autouse=True)
-def _only_this_tests_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.upper().startswith("IDEFICS_BOT_") or name == "DISCORD_TOKEN":
-            monkeypatch.delenv(name)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 

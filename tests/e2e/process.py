@@ -54,14 +54,13 @@ class BotProcess:
 async def started(settings: Path, token: str) -> AsyncIterator[BotProcess]:
     """A bot that writes all it says to its log, which is added to any failure; it is killed if it still runs
     at the end."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("IDEFICS_BOT_")}
     log = settings.with_suffix(".log")
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "bot", "run", "--config", str(settings)),
             cwd=REPOSITORY,
-            env=kept | {"DISCORD_TOKEN": token, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+            env=os.environ | {"DISCORD_TOKEN": token, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -12,19 +12,8 @@ from tests.processes import run_to_end
 
 def test_the_table_and_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "figures.json"
-    arguments = [
-        "--shape",
-        "demo",
-        "--weights",
-        "random",
-        "--concurrency",
-        "1,3",
-        "--prompt",
-        "12",
-        "--new",
-        "3",
-    ]
-    assert main([*arguments, "--against", "reference", "--json", str(file)]) == 0
+    arguments = "--shape demo --weights random --rows 1:12:4,3:12:3 --rounds 1 --seconds 1"
+    assert main([*arguments.split(), "--against", "reference", "--json", str(file)]) == 0
     shown = capsys.readouterr().out
     report = json.loads(file.read_text())
     assert [row["concurrency"] for row in report["rows"]] == [1, 3]
@@ -33,9 +22,16 @@ def test_the_table_and_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert row["bandwidth_share"] == pytest.approx(
             report["bytes_of_a_step"] / report["copy_bandwidth"] / row["step"]
         )
-        assert f"{row['tokens_per_second']:.1f}" in shown
-        assert f"{1000 * row['step']:.2f} ms" in shown
-    assert shown.count("is it") == 2
+        assert row["ratio"] == pytest.approx(row["tokens_per_second"] / row["reference"]["tokens_per_second"])
+        assert f"{row['ratio']:.2f} times the reference" in shown
+        for speed in (row, row["reference"]):
+            assert f"{speed['tokens_per_second']:.1f}" in shown
+            assert f"{1000 * speed['step']:.2f} ms" in shown
+    first = report["first_tokens"]
+    assert all(first[name] > 0 for name in ("new_picture", "follow_up_short", "follow_up_long"))
+    assert report["arrivals"]["requests"] >= 2
+    assert report["arrivals"]["first_token_p50"] <= report["arrivals"]["first_token_p99"]
+    assert 0 < report["loop_lag_p99"] < 60
     cold = report["cold_start"]
     assert cold["tokens"] == 15
     assert 0 < cold["first_token"] < cold["answer"]
@@ -52,7 +48,15 @@ def test_a_checkpoint_that_is_none_is_one_sentence(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--concurrency", "1,0"], ["--concurrency", "x"], ["--prompt", "7"], ["--new", "0"]]
+    "arguments",
+    [
+        ["--concurrency", "1,0"],
+        ["--concurrency", "x"],
+        ["--prompt", "7"],
+        ["--new", "0"],
+        ["--rows", "1:64"],
+        ["--rows", "1:7:4"],
+    ],
 )
 def test_wrong_numbers(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -68,7 +72,7 @@ def test_it_needs_few_packages() -> None:
         "sys.modules.update(dict.fromkeys(absent))\n"
         "import inference.bench, inference.coldstart\n"
         "inference.bench.import_transformers()\n"
-        "import inference.measuring\n"
+        "import inference.measuring, inference.scenarios\n"
         "from inference.random_weights import config_of_shape, stand_in_tokenizer\n"
         "print(len(stand_in_tokenizer(config_of_shape('demo'))))\n"
     )

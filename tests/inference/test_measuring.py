@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from inference import load_engine
-from inference.measuring import ROUNDS, Load, bytes_of_a_step, copy_bandwidth, measure
+from inference.measuring import Load, Speed, bytes_of_a_step, copy_bandwidth, measure, p99
 from inference.prompt import PromptEncoder
 from inference.random_weights import config_of_shape, random_model, stand_in_tokenizer
 from inference.weights import build_empty
@@ -47,16 +47,23 @@ def test_an_engine_is_measured() -> None:
     passes: list[int] = []
     model.register_forward_pre_hook(lambda *_: passes.append(1))
 
-    async def main() -> None:
-        async with load_engine(model=model, tokenizer=stand_in_tokenizer(config)) as engine:
-            speed = await measure(engine, Load(1, 12, 6, config.vocab_size))
-        assert len(passes) == 4 + ROUNDS * 6
-        assert 0 < speed.step < speed.first_token_p99
+    async def main(reference: bool) -> Speed:
+        tokenizer = stand_in_tokenizer(config)
+        async with load_engine(model=model, tokenizer=tokenizer, reference=reference) as engine:
+            return await measure(engine, Load(1, 12, 6, config.vocab_size), rounds=2)
+
+    for reference, expected_passes in ((False, 0), (True, 4 + 2 * 6)):
+        speed = asyncio.run(main(reference))
+        assert len(passes) == expected_passes
+        assert speed.step > 0
         assert speed.first_token_p50 <= speed.first_token_p99
         a_request = speed.first_token_p50 + 5 * speed.step
         assert speed.tokens_per_second == pytest.approx(6 / a_request, rel=0.9)
 
-    asyncio.run(main())
+
+def test_of_a_hundred_values_99_are_no_greater() -> None:
+    assert p99(range(1, 201)) == 199
+    assert p99([3.0]) == 3.0
 
 
 def test_the_copy_bandwidth_is_of_this_world() -> None:

@@ -11,12 +11,10 @@ from typing import Any, Self, TypeVar, cast
 import pytest
 import torch
 from PIL import Image
-from transformers import IdeficsProcessor, PreTrainedTokenizerBase
-from transformers.models.idefics.image_processing_pil_idefics import IdeficsImageProcessorPil
+from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import (
-    END_OF_UTTERANCE,
     Engine,
     EngineError,
     Generated,
@@ -30,26 +28,13 @@ from inference import (
     reference,
 )
 from inference.batch import PICTURES_AT_ONCE
+from inference.pictures import Preprocessor
 from inference.prompt import PromptEncoder
 from inference.threaded import MAX_CHARACTERS_PER_TOKEN
 from tests.inference.checkpoints import CONTEXT, PICTURE_SIZE, picture, small_config, small_model
+from tests.inference.oracle import PROMPTS, RED, VARIANTS, Oracle
 
 Result = TypeVar("Result")
-
-VARIANTS: dict[str, dict[str, bool]] = {
-    "9b": {},
-    "80b": {"qk_layer_norms": True, "vector_alphas": True},
-    "no resampler": {"resampler": False},
-    "no resampler, qk norms": {"resampler": False, "qk_layer_norms": True},
-}
-RED, BLUE, GREEN = picture("red"), picture("navy", (28, 60)), picture("green")
-PROMPTS: list[Prompt] = [
-    ["Describe this image."],
-    ["User:", RED, "What is this?", END_OF_UTTERANCE, "\nAssistant:"],
-    [BLUE],
-    ["Two of them:", RED, GREEN, "and one more", BLUE, "Which is the tree? Answer:"],
-    ["User:", BLUE, "Describe this image, with many words in many lines.\nAssistant:"],
-]
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -60,35 +45,6 @@ def any_model(request: pytest.FixtureRequest) -> IdeficsForVisionText2Text:
 @pytest.fixture
 def model() -> IdeficsForVisionText2Text:
     return small_model(small_config(qk_layer_norms=True))
-
-
-class Oracle:
-    """What transformers makes of a prompt when it is called as its documentation says."""
-
-    def __init__(self, model: IdeficsForVisionText2Text, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._model = model
-        self._processor = IdeficsProcessor(IdeficsImageProcessorPil(image_size=PICTURE_SIZE), tokenizer)
-        self._tokenizer = tokenizer
-        names = ["<image>", "<fake_token_around_image>", "<end_of_utterance>"]
-        *self._forbidden, end_of_utterance = tokenizer.convert_tokens_to_ids(names)
-        self._ends = [tokenizer.eos_token_id, end_of_utterance]
-
-    def inputs(self, prompt: Prompt) -> dict[str, torch.Tensor]:
-        items = ["<end_of_utterance>" if item is END_OF_UTTERANCE else item for item in prompt]
-        return dict(self._processor(text=[items], return_tensors="pt", padding="longest"))
-
-    def answer(self, prompt: Prompt, **options: Any) -> tuple[int, ...]:
-        inputs = self.inputs(prompt)
-        ids = self._model.generate(
-            **inputs,
-            bad_words_ids=[[token_id] for token_id in self._forbidden],
-            eos_token_id=self._ends,
-            do_sample=False,
-            **options,
-        )
-        new = ids[0, inputs["input_ids"].shape[1] :].tolist()
-        ends = [at for at, token_id in enumerate(new) if token_id in self._ends]
-        return tuple(new[: ends[0]] if ends else new)
 
 
 class Gate:
@@ -134,7 +90,10 @@ def run(
     work: Callable[[Engine], Awaitable[Result]],
 ) -> Result:
     async def main() -> Result:
-        async with asyncio.timeout(60), load_engine(model=model, tokenizer=tokenizer) as engine:
+        async with (
+            asyncio.timeout(60),
+            load_engine(model=model, tokenizer=tokenizer, reference=True) as engine,
+        ):
             return await work(engine)
 
     return asyncio.run(main())
@@ -431,33 +390,33 @@ def test_one_request_that_fails_does_not_take_the_others_with_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     options = Options(max_new_tokens=6)
-    impossible: Prompt = ["This", BLUE, "breaks the model"]
+    poisoned: Prompt = ["This", picture("black"), "cannot be encoded"]
     without_pixels: Prompt = ["A", Image.new("RGB", (0, 0)), "picture"]
+    poison = torch.from_numpy(Preprocessor(size=PICTURE_SIZE)(picture("black")))
 
-    def fail(_: object, args: object, kwargs: dict[str, Any]) -> None:
-        if breaking in kwargs["input_ids"]:
-            raise IndexError("the device had a bad moment")
+    def refuse(_: object, args: object, kwargs: dict[str, torch.Tensor]) -> None:
+        if any(torch.equal(pixels, poison) for pixels in kwargs["pixel_values"]):
+            raise RuntimeError("the encoder choked")
 
-    breaking = PromptEncoder(small_tokenizer).encode(impossible).token_ids[-1]
-    model.register_forward_pre_hook(fail, with_kwargs=True)
+    model.model.vision_model.register_forward_pre_hook(refuse, with_kwargs=True)
 
     async def work(engine: Engine) -> None:
         expected = await engine.generate(PROMPTS[1], options)
         with Gate(model) as gate:
-            prompts = [PROMPTS[1], impossible, without_pixels, PROMPTS[1]]
+            prompts = [PROMPTS[1], poisoned, without_pixels, PROMPTS[1]]
             outcomes = await asked_together(engine, gate, [(prompt, options) for prompt in prompts])
         assert outcomes[0] == outcomes[3] == expected
         assert isinstance(outcomes[1], EngineError)
         assert isinstance(outcomes[2], PictureError)
         with pytest.raises(EngineError):
-            await collect(engine.stream(impossible, options))
+            await collect(engine.stream(poisoned, options))
         with pytest.raises(EngineError):
-            await engine.rank(impossible, ["a", "b"])
+            await engine.rank(poisoned, ["a", "b"])
         assert await engine.generate(PROMPTS[1], options) == expected
 
     with caplog.at_level(logging.ERROR):
         run(model, small_tokenizer, work)
-    assert "IndexError" in caplog.text
+    assert "the encoder choked" in caplog.text
 
 
 def test_a_batch_that_fails_halfway_goes_on_where_it_was(
@@ -582,7 +541,7 @@ def test_closing_fails_what_runs_and_what_waits(
     model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
     async def main() -> None:
-        engine = await load_engine(model=model, tokenizer=small_tokenizer)
+        engine = await load_engine(model=model, tokenizer=small_tokenizer, reference=True)
         async with asyncio.timeout(60):
             await close_midway(engine)
 

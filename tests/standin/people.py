@@ -80,13 +80,19 @@ class Person(Account):
         return await self._interact(COMPONENT, message.channel, data, message)
 
     async def command(self, place: Channel, path: str, **options: Any) -> Interaction:
-        """A slash command, such as `command(channel, "mode set", mode="story")`."""
+        """A slash command, such as `command(channel, "mode set", mode="story")`; a File is an attachment."""
         names = path.split()
         command = self._registered(place, names[0], 1)
         schema, groups = command, []
         for name in names[1:]:
             schema = self._option(schema, name, path)
             groups.append(schema)
+        attached: dict[str, Any] = {}
+        for name, value in options.items():
+            if isinstance(value, File):
+                self._discord.world.store(place, value)
+                attached[str(value.id)] = wire.attachment(value)
+                options[name] = str(value.id)
         values = [
             {"name": name, "type": self._option(schema, name, path)["type"], "value": value}
             for name, value in options.items()
@@ -95,6 +101,8 @@ class Person(Account):
             assert group["type"] in SUBCOMMAND_TYPES
             values = [{"name": group["name"], "type": group["type"], "options": values}]
         data = {"id": command["id"], "name": command["name"], "type": 1, "options": values}
+        if attached:
+            data["resolved"] = {"attachments": attached}
         return await self._interact(COMMAND, place, data)
 
     async def use(self, message: Message, name: str) -> Interaction:

@@ -1,20 +1,26 @@
 // What the page asks of the server.
 
+import { t } from "./words.js";
+
 /** A request that was not fulfilled; the message is a sentence for the person. */
 export class Refused extends Error {}
 
 async function send(method, address, body) {
+  await request(method, address, body);
+}
+
+async function request(method, address, body) {
   let response;
   try {
     response = await fetch(address, { method, body });
   } catch {
-    throw new Refused("The playground cannot be reached: is it still running?");
+    throw new Refused(t("The playground cannot be reached: is it still running?"));
   }
   if (response.ok) {
-    return;
+    return response;
   }
   const answer = await response.json().catch(() => ({}));
-  throw new Refused(answer.error ?? "Something went wrong in the playground; its log has the details.");
+  throw new Refused(answer.error ?? t("Something went wrong in the playground; its log has the details."));
 }
 
 /** A question: its text, its pictures as {blob, name}, and the task that it is. */
@@ -36,6 +42,27 @@ export function stop(request) {
 
 export function regenerate(request) {
   return send("POST", `/requests/${request}/regenerate`);
+}
+
+export function continueAnswer(request) {
+  return send("POST", `/requests/${request}/continue`);
+}
+
+export function showVersion(request, version) {
+  return send("POST", `/requests/${request}/versions/${version}`);
+}
+
+/** Adds an example; returns all that there are then. */
+export async function addExample(blob, name, answer) {
+  const form = new FormData();
+  form.append("answer", answer);
+  form.append("photo", blob, name);
+  return (await request("POST", "/examples", form)).json();
+}
+
+/** Removes an example; returns those that are left. */
+export async function removeExample(id) {
+  return (await request("DELETE", `/examples/${id}`)).json();
 }
 
 export function forgetConversation() {

@@ -2,7 +2,9 @@
 
 import { Refused } from "./api.js";
 import { byId, element, icon } from "./dom.js";
+import { Examples } from "./examples.js";
 import { Task } from "./task.js";
+import { t } from "./words.js";
 
 const MOST_PICTURES = 10;
 const MOST_BYTES = 25 * 1024 * 1024;
@@ -23,6 +25,11 @@ export class Composer {
     this.form = byId("composer");
     this.text = byId("text");
     this.task = new Task(() => this.refresh());
+    this.examples = new Examples({
+      complain,
+      taken: () => this.#takePicture(),
+      changed: () => this.refresh(),
+    });
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
@@ -51,11 +58,11 @@ export class Composer {
       ...small.slice(0, room).map((blob) => ({ blob, name: blob.name || "picture.png", url: URL.createObjectURL(blob) })),
     );
     if (pictures.length < files.length) {
-      this.complain("Only pictures can be added.");
+      this.complain(t("Only pictures can be added."));
     } else if (small.length < pictures.length) {
-      this.complain("A picture may have 25 MB at most: send a smaller one.");
+      this.complain(t("A picture may have 25 MB at most: send a smaller one."));
     } else if (small.length > room) {
-      this.complain(`A message has at most ${MOST_PICTURES} pictures.`);
+      this.complain(t("A message has at most {most} pictures.", { most: MOST_PICTURES }));
     } else {
       this.complain("");
     }
@@ -68,6 +75,13 @@ export class Composer {
     if (matchMedia("(pointer: fine)").matches) {
       this.text.focus();
     }
+  }
+
+  /** The first picture that was added, which is then no longer about to be sent. */
+  #takePicture() {
+    const picture = this.#pictures.shift();
+    this.#showPictures();
+    return picture;
   }
 
   async #submit() {
@@ -104,7 +118,7 @@ export class Composer {
 
   #showPictures() {
     const shown = this.#pictures.map((picture, number) => {
-      const label = `Remove picture ${number + 1}`;
+      const label = t("Remove picture {number}", { number: number + 1 });
       const remove = element("button", { type: "button", title: label, ariaLabel: label }, icon("close"));
       remove.addEventListener("click", () => {
         URL.revokeObjectURL(picture.url);
@@ -112,7 +126,7 @@ export class Composer {
         this.#showPictures();
         this.focus();
       });
-      const image = element("img", { src: picture.url, alt: `Picture ${number + 1}: ${picture.name}` });
+      const image = element("img", { src: picture.url, alt: t("Picture {number}: {name}", { number: number + 1, name: picture.name }) });
       return element("li", {}, image, remove);
     });
     byId("attached").replaceChildren(...shown);
@@ -122,6 +136,8 @@ export class Composer {
 
   /** Shows what follows from the text, the pictures and the task. */
   refresh() {
+    this.task.hasExamples = !this.examples?.isEmpty;
+    this.examples?.refresh(this.#pictures.length);
     const { text, task } = this;
     text.placeholder = task.hint(this.#pictures.length);
     byId("send").disabled = !task.isReady(text.value, this.#pictures.length);

@@ -1,24 +1,29 @@
 // Questions and answers on the page.
 
 import { element, icon } from "./dom.js";
+import { plural, t } from "./words.js";
 
 const UNFINISHED = new Set(["waiting", "running"]);
 const NEAR = 120; // pixels from the end within which the page follows what is written
 
+const MOST_BARS = 6;
+
 const WITHOUT_TEXT = {
-  stopped: "Stopped before it began.",
-  failed: "There is no answer, as something went wrong.",
-  done: "The model had nothing to say.",
+  stopped: t("Stopped before it began."),
+  failed: t("There is no answer, as something went wrong."),
+  done: t("The model had nothing to say."),
 };
 
 /** Shows exchanges in `place`; `onStop` and `onRegenerate` get a request's id, `announce` a text to be read out. */
 export class Conversation {
   #exchanges = new Map();
 
-  constructor(place, { onStop, onRegenerate, announce }) {
+  constructor(place, { onStop, onRegenerate, onContinue, onVersion, announce }) {
     this.place = place;
     this.onStop = onStop;
     this.onRegenerate = onRegenerate;
+    this.onContinue = onContinue;
+    this.onVersion = onVersion;
     this.announce = announce;
     // Who reads the end stays there while the page grows; who has gone back is left alone.
     let near = true;
@@ -102,9 +107,18 @@ export class Conversation {
     const notes = answer.text || isUnfinished || answer.notes.length ? answer.notes : [WITHOUT_TEXT[answer.state]];
     parts.push(...notes.map((note) => element("p", { className: "note", dir: "auto", textContent: note })));
     const button = isUnfinished
-      ? this.#button("stop", "Stop", () => this.onStop(answer.request))
-      : this.#button("again", "Regenerate", () => this.onRegenerate(answer.request));
+      ? this.#button("stop", t("Stop"), () => this.onStop(answer.request))
+      : this.#button("again", t("Regenerate"), () => this.onRegenerate(answer.request));
+    if (answer.rankings.length) {
+      parts.push(...answer.rankings.map(rankingElement));
+    }
     const below = element("div", { className: "below" }, button);
+    if (!isUnfinished && answer.continues) {
+      below.append(this.#button("continue", t("Continue"), () => this.onContinue(answer.request)));
+    }
+    if (!isUnfinished && answer.versions > 1) {
+      below.append(this.#versions(answer));
+    }
     if (answer.speed) {
       below.append(element("span", { className: "speed", textContent: speedText(answer.speed) }));
     }
@@ -114,6 +128,22 @@ export class Conversation {
     }
   }
 
+  #versions({ request, version, versions }) {
+    const button = (label, text, to) => {
+      const one = element("button", { type: "button", className: "quiet", title: label, ariaLabel: label }, text);
+      one.disabled = to < 1 || to > versions;
+      one.addEventListener("click", () => this.onVersion(request, to));
+      return one;
+    };
+    return element(
+      "span",
+      { className: "versions" },
+      button(t("Earlier answer"), "‹", version - 1),
+      element("span", {}, `${version}/${versions}`),
+      button(t("Later answer"), "›", version + 1),
+    );
+  }
+
   #button(name, label, action) {
     const button = element("button", { type: "button", className: "quiet" }, icon(name), element("span", {}, label));
     button.addEventListener("click", action);
@@ -121,12 +151,23 @@ export class Conversation {
   }
 }
 
+function rankingElement(ranked) {
+  const rows = ranked.slice(0, MOST_BARS).map(([label, share]) => {
+    const percent = `${Math.round(share * 100)}%`;
+    const filled = element("div");
+    filled.style.inlineSize = `${share * 100}%`;
+    const bar = element("div", { className: "share", ariaHidden: "true" }, filled);
+    return element("li", {}, element("bdi", {}, label), element("span", {}, percent), bar);
+  });
+  return element("ol", { className: "ranking" }, ...rows);
+}
+
 function questionElement({ text, photos }) {
   const question = element("div", { className: "question" });
   if (photos.length) {
     const shown = photos.map(({ sha256, width, height }, number) => {
       const address = `/photos/${sha256}`;
-      const alt = photos.length > 1 ? `Picture ${number + 1} of the question` : "The picture of the question";
+      const alt = photos.length > 1 ? t("Picture {number} of the question", { number: number + 1 }) : t("The picture of the question");
       const image = element("img", { src: address, alt, width, height });
       return element("li", {}, element("a", { href: address, target: "_blank", rel: "noopener" }, image));
     });
@@ -140,17 +181,17 @@ function questionElement({ text, photos }) {
 
 function waitingText(place) {
   if (place > 1) {
-    return `Waiting: ${place - 1} ${place === 2 ? "answer" : "answers"} before this one`;
+    return plural("Waiting: {number} answer before this one", "Waiting: {number} answers before this one", place - 1);
   }
-  return place === 1 ? "Waiting: next in line" : "Looking";
+  return place === 1 ? t("Waiting: next in line") : t("Looking");
 }
 
 function speedText({ first_token_seconds: first, tokens_per_second: rate, tokens }) {
-  const parts = [`${seconds(first)} to the first token`];
+  const parts = [t("{time} to the first token", { time: seconds(first) })];
   if (rate !== null) {
-    parts.push(`${rate >= 10 ? Math.round(rate) : rate.toFixed(1)} tokens/s`);
+    parts.push(t("{rate} tokens/s", { rate: rate >= 10 ? Math.round(rate) : rate.toFixed(1) }));
   }
-  parts.push(`${tokens} ${tokens === 1 ? "token" : "tokens"}`);
+  parts.push(plural("{number} token", "{number} tokens", tokens));
   return parts.join(" · ");
 }
 

@@ -6,6 +6,7 @@ import { Conversation } from "./conversation.js";
 import { byId } from "./dom.js";
 import { Samples } from "./samples.js";
 import { Sketch } from "./sketch.js";
+import { language, languages, speak, t } from "./words.js";
 
 const BUILT_IN = "demo";
 
@@ -34,6 +35,8 @@ const composer = new Composer({ send: api.ask, complain });
 const conversation = new Conversation(byId("conversation"), {
   onStop: (request) => attempt(() => api.stop(request)),
   onRegenerate: (request) => attempt(() => api.regenerate(request)),
+  onContinue: (request) => attempt(() => api.continueAnswer(request)),
+  onVersion: (request, version) => attempt(() => api.showVersion(request, version)),
   announce,
 });
 const samples = new Samples([byId("welcome-samples"), byId("tray-samples")], (file) => {
@@ -55,18 +58,19 @@ function showWelcome() {
 
 function showModel(model) {
   const builtIn = model === BUILT_IN;
-  byId("model").textContent = builtIn ? "built-in model" : model;
+  byId("model").textContent = builtIn ? t("built-in model") : model;
   byId("knows").textContent = builtIn
-    ? "The built-in model is tiny: it knows simple drawings, with their shapes, colours, sizes, places and numbers. Photos are beyond it."
-    : "Ask what is there, have it described or sorted, and ask on: the model remembers your pictures.";
+    ? t("The built-in model is tiny: it knows simple drawings, with their shapes, colours, sizes, places and numbers. Photos are beyond it.")
+    : t("Ask what is there, have it described or sorted, and ask on: the model remembers your pictures.");
 }
 
 let settingsAreShown = false;
 
 api.listen(
   {
-    conversation({ model, settings, exchanges }) {
+    conversation({ model, settings, examples, exchanges }) {
       showModel(model);
+      composer.examples.show(examples);
       if (!settingsAreShown) {
         composer.task.chosen = settings;
         composer.refresh();
@@ -91,9 +95,13 @@ api.listen(
     byId("offline").hidden = online;
   },
 );
+for (const [other, name] of Object.entries(languages)) {
+  byId("language").append(new Option(name, other, false, other === language));
+}
+byId("language").addEventListener("change", () => speak(byId("language").value));
 samples.shuffle();
 if (matchMedia("(pointer: fine)").matches) {
-  byId("hint").textContent = "Enter sends, Shift and Enter begin a new line, Escape stops the answer.";
+  byId("hint").textContent = t("Enter sends, Shift and Enter begin a new line, Escape stops the answer.");
 }
 
 byId("others").addEventListener("click", () => samples.shuffle());
@@ -114,7 +122,7 @@ byId("files").addEventListener("change", () => {
   byId("files").value = "";
 });
 byId("afresh").addEventListener("click", () => {
-  if (confirm("Begin a new conversation? This one is deleted.")) {
+  if (confirm(t("Begin a new conversation? This one is deleted."))) {
     attempt(api.forgetConversation);
     composer.focus();
   }

@@ -1,6 +1,7 @@
 // Drawings to begin with.
 
 import { element } from "./dom.js";
+import { t } from "./words.js";
 
 const SHOWN = 6;
 
@@ -20,7 +21,7 @@ export class Samples {
 
   #item(seed, number) {
     const address = `/samples/${seed}.png`;
-    const image = element("img", { src: address, alt: `Sample drawing ${number}`, width: 256, height: 256 });
+    const image = element("img", { src: address, alt: t("Sample drawing {number}", { number }), width: 256, height: 256 });
     const button = element("button", { type: "button" }, image);
     button.addEventListener("click", async () => {
       const blob = await (await fetch(address)).blob();

@@ -2,6 +2,7 @@
 
 import { byId, element } from "./dom.js";
 import { drawMark, TOOLS } from "./shapes.js";
+import { plural, t } from "./words.js";
 
 const SIZES = { small: { width: 6, radius: 34 }, medium: { width: 14, radius: 62 }, big: { width: 28, radius: 110 } };
 // The plain shades of the built-in model's world.
@@ -135,7 +136,7 @@ export class Sketch {
   #change(marks) {
     this.#marks = marks;
     byId("undo").disabled = byId("clear").disabled = !marks.length;
-    this.canvas.ariaLabel = `Your drawing: ${marks.length} ${marks.length === 1 ? "mark" : "marks"}`;
+    this.canvas.ariaLabel = plural("Your drawing: {number} mark", "Your drawing: {number} marks", marks.length);
     this.#paint();
   }
 

@@ -1,18 +1,22 @@
 // Which task is chosen, and what it needs.
 
 import { byId } from "./dom.js";
+import { t } from "./words.js";
 
 const HINTS = {
-  chat: "Ask about a picture",
-  vqa: "Ask for a short answer",
-  caption: "Add a picture for a caption",
-  "prompted-caption": "Add a picture for the caption",
-  classify: "Add a picture to be labelled",
-  story: "Add a picture for a story",
+  chat: t("Ask about a picture"),
+  vqa: t("Ask for a short answer"),
+  caption: t("Add a picture for a caption"),
+  "prompted-caption": t("Add a picture for the caption"),
+  classify: t("Add a picture to be labelled"),
+  "few-shot": t("Add a picture to be answered like the examples"),
+  story: t("Add a picture for a story"),
 };
 const WITH_QUESTION = new Set(["chat", "vqa"]);
 
 export class Task {
+  hasExamples = false;
+
   constructor(onChange) {
     this.mode = byId("mode");
     this.labels = byId("labels");
@@ -36,7 +40,7 @@ export class Task {
   set chosen({ mode, labels, prefix }) {
     // A task that only other chats can set up is shown as a conversation.
     this.mode.value = mode in HINTS ? mode : "chat";
-    this.labels.value = labels.join(", ");
+    this.labels.value = labels.map((label) => (/[,،、，"]/.test(label) ? `"${label.replaceAll('"', '""')}"` : label)).join(", ");
     this.prefix.value = prefix ?? "";
     this.#showFields();
   }
@@ -48,7 +52,7 @@ export class Task {
 
   /** What to write or to add, with this many pictures added. */
   hint(pictures) {
-    return pictures && !this.isQuestion ? "Ready to be sent" : HINTS[this.mode.value];
+    return pictures && !this.isQuestion ? t("Ready to be sent") : HINTS[this.mode.value];
   }
 
   get firstField() {
@@ -57,19 +61,21 @@ export class Task {
 
   /** Whether a message with these can be sent. */
   isReady(text, pictures) {
-    const lacksLabels = this.mode.value === "classify" && !this.#listed.length;
-    return pictures ? !lacksLabels : text.trim() !== "";
+    const lacksLabels = this.mode.value === "classify" && this.#listed.length < 2;
+    const lacksExamples = this.mode.value === "few-shot" && !this.hasExamples;
+    return pictures ? !lacksLabels && !lacksExamples : text.trim() !== "";
   }
 
+  /** As the server reads them: one that holds a comma stands in quotes. */
   get #listed() {
-    return this.labels.value
-      .split(/[,،、，\n]/)
-      .map((label) => label.trim())
-      .filter(Boolean);
+    const found = this.labels.value.matchAll(/\s*(?:"((?:[^"]|"")*)"\s*(?=[,،、，\n]|$)|([^,،、，\n]+))/g);
+    const labels = [...found].map(([, quoted, plain]) => (quoted?.replaceAll('""', '"') ?? plain).trim());
+    return labels.filter(Boolean);
   }
 
   #showFields() {
     byId("labels-field").hidden = this.mode.value !== "classify";
     byId("prefix-field").hidden = this.mode.value !== "prompted-caption";
+    byId("examples-field").hidden = this.mode.value !== "few-shot";
   }
 }

@@ -62,7 +62,7 @@ def test_too_many_edits_of_an_old_message_mean_a_new_one(tmp_path: Path) -> None
         await world.alice.click(old, label="Regenerate")
         assert world.answer().id != old.id
         assert world.answer().content == "Two."
-        assert world.labels(world.answer()) == ["Regenerate", "Delete"]
+        assert world.labels(world.answer()) == ["Regenerate", "Delete", "◀", "2/2", "▶"]
 
     tell(tmp_path, story, "One.", "Two.")
 

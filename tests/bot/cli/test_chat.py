@@ -13,7 +13,7 @@ from bot.cli.chat import Conversation
 from bot.cli.options import Sampling
 from inference.errors import EngineError, PromptError
 from inference.prompt import Generated
-from tests.fake_engine import FakeEngine, pictures_in
+from tests.fake_engine import Cut, FakeEngine, pictures_in
 
 Run = Callable[..., tuple[int, str, str]]
 Draw = Callable[..., str]
@@ -175,6 +175,25 @@ def test_new_forgets_the_conversation_and_waiting_pictures(talk, draw: Draw) -> 
     talk(engine, ["First", f"/image {draw('a.png')}", "/new", "Second"])
     assert engine.asked[1][0][0] == "User: Second"
     assert pictures_in(engine.asked[1][0]) == []
+
+
+def test_again_answers_once_more_and_differently(talk) -> None:
+    engine = FakeEngine("One.", "Two.", "Three.")
+    face = talk(engine, ["/again", "hello", "/again", "go on"])
+    assert face.hints == ["There is no answer yet: ask something."]
+    assert ["".join(answer).strip() for answer in face.answers] == ["One.", "Two.", "Three."]
+    assert [options.temperature for _, options in engine.asked] == [0.0, 0.7, 0.0]
+    assert "Two." in engine.shown(2)
+    assert "One." not in engine.shown(2)
+
+
+def test_continue_goes_on_with_what_was_cut_off(talk) -> None:
+    engine = FakeEngine(Cut("A red"), [" square."], "Yes.")
+    face = talk(engine, ["what?", "/continue", "/continue", "sure?"])
+    assert "".join(face.answers[1]).strip() == "square."
+    assert engine.shown(1).endswith("Assistant:A red")
+    assert face.hints == ["There is no answer that was cut off by its length."]
+    assert "Assistant:A red square." in engine.shown(2)
 
 
 def test_help_lists_every_command(talk) -> None:

@@ -13,6 +13,8 @@ from pydantic import SecretStr
 
 from bot.bridge.login import BAD_TOKEN, LoginError
 from bot.cli.run import NO_TOKEN, WITHOUT_CONTENT, serve_discord
+from bot.cli.sync import register
+from bot.cogs.telling import Telling
 from bot.settings import DiscordSettings, ModelSettings, Settings, StoreSettings, WebSettings
 from tests.bot.discord_world import picture
 from tests.fake_engine import FakeEngine, Script
@@ -225,3 +227,47 @@ def test_a_gateway_that_cannot_be_reached_at_the_start_is_one_sentence(tmp_path:
 
     with pytest.raises(LoginError, match="or its gateway cannot be reached"):
         asyncio.run(main())
+
+
+def test_the_commands_are_registered_when_they_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = "/applications/{application_id}/commands"
+
+    async def main() -> None:
+        async with asyncio.timeout(60), StandIn() as standin:
+            standin.add_channel(standin.add_server())
+            for _ in range(2):
+                async with running(standin, tmp_path):
+                    pass
+            assert len(standin.calls("PUT", commands)) == 1
+            names = {command["name"] for command in standin.commands}
+            assert {
+                "mode",
+                "labels",
+                "prefix",
+                "examples",
+                "settings",
+                "ask",
+                "Describe this picture",
+            } <= names
+            by_name = {command["name"]: command for command in standin.commands}
+            manage_channels = 1 << 4
+            assert {
+                name: command["default_member_permissions"]
+                for name, command in by_name.items()
+                if command["default_member_permissions"] is not None
+            } == dict.fromkeys(("prefix", "settings", "Add as example"), manage_channels)
+
+            # Another version of the program has other commands.
+            monkeypatch.setattr(Telling.queue, "description", "Another description")
+            async with running(standin, tmp_path):
+                pass
+            assert len(standin.calls("PUT", commands)) == 2
+
+            # The command registers them in any case.
+            number = await register(settings(tmp_path, standin.api_url, standin.token))
+            assert number == len(standin.commands)
+            assert len(standin.calls("PUT", commands)) == 3
+
+    asyncio.run(main())

@@ -160,7 +160,7 @@ def test_regenerate_works_after_a_restart_and_answers_in_the_same_message(tmp_pa
         await world.alice.click(before, label="Regenerate")
         assert world.answer().id == before.id
         assert world.answer().content == "Another."
-        assert world.labels(world.answer()) == ["Regenerate", "Delete"]
+        assert world.labels(world.answer()) == ["Regenerate", "Delete", "◀", "2/2", "▶"]
 
     tell(tmp_path, story, "One.", "Another.")
 

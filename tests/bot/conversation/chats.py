@@ -27,6 +27,7 @@ from bot.conversation.messages import (
 )
 from bot.conversation.photos import normalise
 from bot.conversation.ports import Outcome, Request, RequestState, Store, StoredPhoto
+from bot.languages.words import Words
 from bot.store.repository import SqlStore
 
 ANNA, BEN = Person(1, "Anna"), Person(2, "Ben")
@@ -222,7 +223,7 @@ class Chat:
     def serves(self, place: Place) -> bool:
         return place.kind is not PlaceKind.WEB
 
-    def view(self, request: Request) -> View:
+    def view(self, request: Request, words: Words) -> View:
         view = View(self.store, request, self.clock, self.fail_at, self.failures, gate=self.gate)
         self.views[request.id] = view
         return view

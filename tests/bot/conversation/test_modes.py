@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from bot.conversation.channel_settings import History, Mode
-from bot.conversation.ports import RequestState
-from tests.bot.conversation.chats import ANNA, BEN, CHANNEL, DIRECT, THREAD, Clock, on_loop
+from bot.conversation.few_shot import fitting
+from bot.conversation.messages import Scope
+from bot.conversation.photos import normalise
+from bot.conversation.ports import Request, RequestState, StoredPhoto
+from tests.bot.conversation.chats import ANNA, BEN, CHANNEL, DIRECT, THREAD, Clock, drawing, on_loop
 from tests.bot.conversation.test_service import scene
 from tests.fake_engine import Script
 
@@ -92,16 +95,18 @@ async def test_classifying(folder: Path, clock: Clock) -> None:
         await s.set(DIRECT, mode=Mode.CLASSIFY)
         view = await s.ask("", "red")
         assert view.outcome.state is RequestState.FAILED
-        assert view.notes == ["There are no labels to choose from yet: set some for this place."]
+        assert view.notes == [
+            "There are no labels to choose from yet: a moderator sets them with /labels set."
+        ]
 
         await s.set(DIRECT, mode=Mode.CLASSIFY, labels=("house", "tree"))
         view = await s.ask("", "red")
-        assert view.outcome.text == "house (house 67%, tree 33%)"
+        assert view.outcome.text == "house (67%)"
         view = await s.ask("", "red", "blue")
-        assert view.outcome.text == "1. house (house 67%, tree 33%)\n2. house (house 67%, tree 33%)"
+        assert view.outcome.text == "1. house (67%)\n2. house (67%)"
         # Goes into the conversation as text.
         await s.ask("why?")
-        assert "Assistant: house (house 67%, tree 33%)</u>\nUser:" in s.engine.shown(0)
+        assert "Assistant: house (67%)</u>\nUser:" in s.engine.shown(0)
 
 
 @on_loop
@@ -146,3 +151,88 @@ async def test_no_history(folder: Path, clock: Clock) -> None:
         await s.ask("one", place=CHANNEL, mentions_bot=True, author=ANNA)
         await s.ask("two", place=CHANNEL, mentions_bot=True, author=ANNA)
         assert s.engine.shown(1) == "User: two</u>\nAssistant:"
+
+
+@on_loop
+async def test_few_shot_shows_the_places_examples(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock) as s:
+        await s.set(CHANNEL, mode=Mode.FEW_SHOT)
+        for colour, answer in (("red", "RED!"), ("green", "GREEN!")):
+            photo = normalise(drawing(colour), colour)
+            assert isinstance(photo, StoredPhoto)
+            await s.store.add_example(Scope(CHANNEL.id), photo, answer)
+        await s.ask("", "blue", place=CHANNEL, mentions_bot=True)
+        assert s.engine.shown(0) == (
+            "User:[red]Describe this image.\nAssistant: RED!\n"
+            "User:[green]Describe this image.\nAssistant: GREEN!\n"
+            "User:[blue]Describe this image.\nAssistant:"
+        )
+
+
+@on_loop
+async def test_examples_that_there_is_no_room_for_are_dropped(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock, context_length=170) as s:
+        await s.set(CHANNEL, mode=Mode.FEW_SHOT)
+        for colour in ("red", "green", "blue"):
+            photo = normalise(drawing(colour), colour)
+            assert isinstance(photo, StoredPhoto)
+            await s.store.add_example(Scope(CHANNEL.id), photo, " ".join([colour] * 22))
+        examples = await s.store.examples(CHANNEL.scopes)
+        shown, dropped = fitting(s.engine, examples, answer_tokens=30)
+        assert [example.answer[:3] for example in dropped] == ["red"]
+        assert [*dropped, *shown] == examples
+        await s.ask("", "red", place=CHANNEL, mentions_bot=True)
+        assert s.engine.pictures(0) == 3
+
+
+@on_loop
+async def test_a_mode_that_needs_a_picture_says_so(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock) as s:
+        await s.set(CHANNEL, mode=Mode.CAPTION)
+        view = await s.ask("hello", place=CHANNEL, mentions_bot=True)
+        assert view.outcome.state is RequestState.FAILED
+        assert view.notes == ["There is no picture to look at yet: send one, and I will answer about it."]
+        assert s.engine.asked == []
+
+
+@on_loop
+async def test_a_question_may_have_a_mode_of_its_own(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock, "A square.", "Two squares.") as s:
+        await s.set(DIRECT, mode=Mode.STORY)
+        view = await s.ask("", "red", mode=Mode.CAPTION)
+        assert s.engine.shown(0) == "[red]"
+        assert view.outcome.mode is Mode.CAPTION
+        await s.answered(_request(await s.service.steering.regenerate(view.request.id, s.chat)))
+        assert s.engine.shown(1) == "[red]"
+
+
+def _request(result: object) -> Request:
+    assert isinstance(result, Request)
+    return result
+
+
+@on_loop
+async def test_what_was_weighed_is_kept(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock) as s:
+        await s.set(DIRECT, mode=Mode.CLASSIFY, labels=("house", "tree"))
+        view = await s.ask("", "red", "blue")
+        recorded = await s.store.outcome(view.request.id)
+        assert recorded is not None
+        assert len(recorded.parts) == 2
+        [(first, share), (second, _)] = recorded.parts[1].ranked
+        assert (first, round(share, 3), second) == ("house", 0.667, "tree")
+
+
+@on_loop
+async def test_a_conversation_answers_about_each_picture(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock, "Red.", "Blue.", "Both.") as s:
+        view = await s.ask("which colour?", "red", "blue")
+        assert [s.engine.shown(number) for number in range(2)] == [
+            f"User:[{colour}]which colour?</u>\nAssistant:" for colour in ("red", "blue")
+        ]
+        assert view.outcome.text == "1. Red.\n2. Blue."
+        await s.ask("and together?")
+        assert s.engine.shown(2) == (
+            "User:[red][blue]which colour?</u>\nAssistant: 1. Red.\n2. Blue.</u>\nUser: and together?</u>"
+            "\nAssistant:"
+        )

@@ -468,12 +468,15 @@ async def test_errors_are_said_in_a_sentence(
 async def test_bad_pictures_beside_good_ones(folder: Path, clock: Clock) -> None:
     async with scene(folder, clock) as s:
         view = await s.ask("what are these?", "red", "broken", "blue")
-        assert s.engine.shown(0) == "User:[red][blue]what are these?</u>\nAssistant:"
+        assert [s.engine.shown(number) for number in range(2)] == [
+            f"User:[{colour}]what are these?</u>\nAssistant:" for colour in ("red", "blue")
+        ]
         assert len(view.notes) == 1
         assert view.notes[0].startswith("I could not use broken.png: this is not a picture")
 
         view = await s.ask("what are these?", *["red"] * 12)
-        assert s.engine.pictures(1) == 10
+        assert len(s.engine.asked) == 2 + 10
+        assert view.outcome.text.splitlines()[-1] == "10. Answer 12."
         assert view.notes == ["I looked at the first 10 pictures only."]
 
 
@@ -488,7 +491,7 @@ async def test_a_question_about_an_unusable_picture_is_not_answered_about_anothe
         assert len(view.notes) == 1
         assert len(s.engine.asked) == 1
 
-        again = await s.service.regenerate(view.request.id, s.chat)
+        again = await s.service.steering.regenerate(view.request.id, s.chat)
         assert isinstance(again, Request)
         second = await s.answered(again)
         assert second is not view
@@ -601,7 +604,7 @@ async def test_what_comes_to_nothing_is_not_in_flight(folder: Path, clock: Clock
 async def test_regenerate_answers_again_and_differently(folder: Path, clock: Clock) -> None:
     async with scene(folder, clock, "Red.", "Scarlet.", "Thanks.") as s:
         view = await s.ask("which?", "red", place=CHANNEL, mentions_bot=True)
-        again = await s.service.regenerate(view.request.id, s.chat)
+        again = await s.service.steering.regenerate(view.request.id, s.chat)
         assert isinstance(again, Request)
         assert again.answer_ids == tuple(view.answer_ids)
         second = await s.answered(again)
@@ -618,13 +621,13 @@ async def test_regenerate_answers_again_and_differently(folder: Path, clock: Clo
 async def test_regenerate_pressed_twice(folder: Path, clock: Clock) -> None:
     async with scene(folder, clock) as s:
         view = await s.ask("which?", "red")
-        pressed = [s.service.regenerate(view.request.id, s.chat) for _ in range(2)]
+        pressed = [s.service.steering.regenerate(view.request.id, s.chat) for _ in range(2)]
         first, second = await asyncio.gather(*pressed)
         request = first or second
         assert isinstance(request, Request)
         await s.answered(request)
         assert len(s.engine.asked) == 2
-        assert await s.service.regenerate(12345, s.chat) is None
+        assert await s.service.steering.regenerate(12345, s.chat) is None
 
 
 @on_loop
@@ -687,7 +690,7 @@ async def test_a_deleted_question_takes_its_answer_along(folder: Path, clock: Cl
         await s.service.deleted(view.request.id)
         await s.ask("hello")
         assert s.engine.shown(2) == "User: hello</u>\nAssistant:"
-        assert await s.service.regenerate(running.id, s.chat) is None
+        assert await s.service.steering.regenerate(running.id, s.chat) is None
 
 
 @on_loop

@@ -75,7 +75,7 @@ async def test_a_forgotten_question_stays_so(tmp_path: Path) -> None:
         await store.forget_message(10)
         await store.finish_request(10, done("Too late."))
         await store.add_answer_message(10, 11)
-        assert (await store.reopen_request(10)).state is RequestState.FORGOTTEN
+        assert (await store.reopen_request(10, keep=True)).state is RequestState.FORGOTTEN
         assert await store.owed_requests() == []
         assert await store.open_request(question, []) is None
         assert await texts(store, CHANNEL) == []

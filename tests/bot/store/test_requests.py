@@ -107,7 +107,7 @@ async def test_what_was_not_shown_is_no_part_of_the_history(tmp_path: Path) -> N
 async def test_a_reopened_request_is_owed_and_its_answer_gone(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         request = await answered(store, said(10), "Old.", 11)
-        reopened = await store.reopen_request(request.id)
+        reopened = await store.reopen_request(request.id, keep=False)
         assert reopened == replace(request, answer_ids=(11,))
         assert [owed for owed, _ in await store.owed_requests()] == [reopened]
         assert await texts(store, CHANNEL) == ["Text 10"]
@@ -128,7 +128,7 @@ async def test_what_the_asker_is_to_be_told_is_kept_with_the_request(tmp_path: P
     async with open_store(tmp_path) as store:
         assert [owed for owed, _ in await store.owed_requests()] == [request]
         await store.finish_request(request.id, done("Yes."))
-        assert await store.reopen_request(request.id) == request
+        assert await store.reopen_request(request.id, keep=False) == request
         amended = await store.amend_request(said(10), [])
         assert amended == replace(request, notes=(), failure=None)
         await store.amend_request(said(10), [], notes=["I could not use b.png."], failure="no picture")
@@ -170,7 +170,7 @@ async def test_nothing_can_be_done_to_a_request_that_is_not_there(tmp_path: Path
         assert await store.request_of_answer(2) is None
         assert not await store.is_own_thread(DIRECT.id)
         with pytest.raises(LookupError):
-            await store.reopen_request(1)
+            await store.reopen_request(1, keep=False)
 
 
 @on_loop

@@ -170,13 +170,13 @@ async def test_each_task_asks_in_its_own_way(tmp_path: Path) -> None:
 
 @on_loop
 async def test_what_is_no_picture_is_said_and_the_others_are_looked_at(tmp_path: Path) -> None:
-    engine = FakeEngine("A square.")
+    engine = FakeEngine("A square.", "Another one.")
     async with playground(engine, tmp_path) as url, visitor(url) as anna:
         answer = await anna.finished("What is this?", RED, b"no picture", BLUE)
-        assert answer["text"] == "A square."
+        assert answer["text"] == "1. A square.\n2. Another one."
         assert len(answer["notes"]) == 1
         assert "photo2.png" in answer["notes"][0]
-        assert engine.pictures(0) == 2
+        assert len(engine.asked) == 2
 
 
 @on_loop

@@ -1,0 +1,159 @@
+"""What all commands share: who may, in which words, how it is refused, and when they are registered."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import logging
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import discord
+from discord import app_commands
+
+from bot.bridge.convert import place
+from bot.bridge.errors import Code
+from bot.bridge.permissions import listed
+from bot.conversation.inputs import UnusableInputError
+from bot.conversation.keeping import AnswerStore
+from bot.conversation.messages import Place
+from bot.conversation.notes import OUR_FAILURE
+from bot.conversation.service import ReplyService
+from bot.languages.words import SOURCE, Words, marked, words_in
+
+log = logging.getLogger(__name__)
+
+MODERATORS = discord.Permissions(manage_channels=True)
+"""Whom commands that are for moderators alone are shown to; servers may change it."""
+
+_GONE = marked("This command is no longer there: press Ctrl+R in Discord to see the present ones.")
+
+Interaction = discord.Interaction[Any]
+P = ParamSpec("P")
+Cog = TypeVar("Cog")
+
+
+class RefusedError(Exception):
+    """What was asked for cannot be done; the message is one sentence, for the person alone."""
+
+
+def polite(
+    callback: Callable[Concatenate[Cog, Interaction, P], Coroutine[Any, Any, None]],
+) -> Callable[Concatenate[Cog, Interaction, P], Coroutine[Any, Any, None]]:
+    """A callback whose refusals are said privately, and that does not mind if nobody waits any more."""
+
+    @wraps(callback)
+    async def called(self: Cog, interaction: Interaction, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            await callback(self, interaction, *args, **kwargs)
+        except (RefusedError, UnusableInputError) as error:
+            await say_privately(interaction, str(error))
+        except discord.NotFound as error:
+            if error.code != Code.UNKNOWN_INTERACTION:
+                raise
+            # Its three seconds or fifteen minutes are over: there is no way left to say anything.
+            log.info("An interaction has expired: %s", interaction.command and interaction.command.name)
+
+    # The library reads the options from it, and would look up their types in this file.
+    called.__signature__ = inspect.signature(callback, eval_str=True)  # type: ignore[attr-defined]
+    return called
+
+
+async def say_privately(interaction: Interaction, sentence: str) -> None:
+    """To the person who gave the command; what was shown as being worked on in public goes."""
+    if not interaction.response.is_done():
+        await interaction.response.send_message(sentence, ephemeral=True)
+        return
+    await interaction.followup.send(sentence, ephemeral=True)
+
+
+def place_of(interaction: Interaction) -> Place:
+    assert interaction.channel is not None
+    return place(interaction.channel)
+
+
+async def words_for(interaction: Interaction) -> Words:
+    """The place's language, else that of the person's Discord."""
+    service: ReplyService = interaction.client.service
+    return await service.words(place_of(interaction), interaction.locale.value)
+
+
+def is_moderator(interaction: Interaction) -> bool:
+    """Of the channel; of a direct message everybody is."""
+    return interaction.guild_id is None or interaction.permissions.manage_channels
+
+
+def require_moderator(interaction: Interaction, words: Words) -> None:
+    """Raises RefusedError: the person is none."""
+    if not is_moderator(interaction):
+        raise RefusedError(
+            words("Only moderators can do that: it needs the permission Manage Channels in this channel.")
+        )
+
+
+def require_answers(interaction: Interaction, words: Words) -> None:
+    """Raises RefusedError: the bot cannot see the channel, or not write in it."""
+    if interaction.guild_id is None:
+        return
+    granted = interaction.app_permissions
+    in_thread = isinstance(interaction.channel, discord.Thread)
+    wanted = {
+        "View Channel": granted.view_channel,
+        "Send Messages in Threads": granted.send_messages_in_threads,
+    }
+    if not in_thread:
+        wanted = {"View Channel": granted.view_channel, "Send Messages": granted.send_messages}
+    if missing := [name for name, given in wanted.items() if not given]:
+        raise RefusedError(
+            words("I cannot answer here: I need {permissions} first.", permissions=listed(missing, words))
+        )
+
+
+class CatalogueTranslator(app_commands.Translator):
+    """Names and descriptions of commands in the languages of Discord that there is a catalogue for."""
+
+    async def translate(
+        self,
+        string: app_commands.locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,
+    ) -> str | None:
+        words = words_in(locale.value)
+        said = words.said(string.message)
+        return None if words.language == SOURCE or said == string.message else said
+
+
+class Commands(app_commands.CommandTree[Any]):
+    """All commands of the bot."""
+
+    async def register(self, application: str, store: AnswerStore, *, anew: bool = False) -> bool:
+        """Tells Discord which commands there are, if that has changed since it was told, or `anew`.
+
+        Returns whether it was told. Discord allows some 200 a day.
+        """
+        translator = CatalogueTranslator()
+        await self.set_translator(translator)
+        payload = [await command.get_translated_payload(self, translator) for command in self.get_commands()]
+        digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+        if not anew and await store.registered_commands(application) == digest:
+            return False
+        await self.sync()
+        await store.keep_registered_commands(application, digest)
+        log.info("Registered %d commands", len(payload))
+        return True
+
+    async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
+        """What is not for people: ours, or a command that Discord still shows though it is gone."""
+        if isinstance(error, app_commands.CommandNotFound):
+            log.info("%s", error)
+            sentence = _GONE
+        else:
+            log.error("A command failed", exc_info=error)
+            sentence = OUR_FAILURE
+        words = words_in(interaction.locale.value)
+        try:
+            await say_privately(interaction, words.said(sentence))
+        except discord.HTTPException as unsaid:
+            log.info("That could not be said either: %s", unsaid)

@@ -1,0 +1,120 @@
+"""What the store keeps beside conversations: examples, earlier answers, reactions, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from bot.conversation.messages import Photo, Place, Scope
+
+if TYPE_CHECKING:
+    from bot.conversation.ports import StoredPhoto
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The answer about one picture; in a conversation that is about none or one, the whole answer."""
+
+    text: str
+    token_ids: tuple[int, ...] = ()
+    """As generated; none of a label, or of an answer that was stopped."""
+    finish_reason: str = ""
+    ranked: tuple[tuple[str, float], ...] = ()
+    """Labels with their probabilities, best first, where labels were weighed."""
+
+    @property
+    def can_continue(self) -> bool:
+        """It ended because it had become long enough."""
+        return self.finish_reason == "length" and bool(self.token_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A picture and the answer that is wanted for it."""
+
+    id: int
+    photo: Photo
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day's answers."""
+
+    days_ago: int
+    answers: int
+    tokens_per_second: float | None
+    """The median over the day's answers, as the next one; None if there is nothing to measure."""
+    first_token_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Of a server, or of a place outside of servers."""
+
+    days: tuple[Day, ...]
+    """Oldest first, today's last."""
+    answers: int
+    tokens_per_second: float | None
+    first_token_seconds: float | None
+    liked: int
+    """Reactions to its answers, ever."""
+    disliked: int
+
+
+class ExampleStore(Protocol):
+    """Examples of threads, channels and servers. Every method is one short transaction."""
+
+    async def add_example(self, scope: Scope, photo: StoredPhoto, answer: str) -> int:
+        """Adds one after those that are there; returns its id."""
+        ...
+
+    async def examples(self, scopes: Sequence[Scope]) -> list[Example]:
+        """Those of the first scope that has any, oldest first."""
+        ...
+
+    async def remove_example(self, scope: Scope, example_id: int) -> bool:
+        """Whether the scope had it."""
+        ...
+
+    async def clear_examples(self, scope: Scope) -> int:
+        """Removes all of the scope's own; returns how many there were."""
+        ...
+
+
+class AnswerStore(Protocol):
+    """What people do with answers."""
+
+    async def show_version(self, request_id: int, version: int) -> bool:
+        """Takes up another answer to the same question, 1 being the oldest: it is in the history from now on.
+
+        False if there is none of this number, or the request is owed.
+        """
+        ...
+
+    async def keep_feedback(self, request_id: int, person_id: int, *, liked: bool) -> None:
+        """What a person thinks of an answer; the last word counts."""
+        ...
+
+    async def take_back_feedback(self, request_id: int, person_id: int, *, liked: bool) -> None:
+        """The person no longer says that; something else that was said since stays."""
+        ...
+
+    async def statistics(self, place: Place, now: int, days: int) -> Statistics:
+        """Over the last `days` days before `now`, an id such as messages have."""
+        ...
+
+    async def was_asked_later(self, request_id: int, *, by_asker: bool) -> bool:
+        """Whether there is a later question in the same place, or a later one by the same person there."""
+        ...
+
+    async def asked_since(self, since: int, *, person_id: int | None, server_id: int | None) -> int:
+        """How many questions with ids above `since` there were of a person, or in a server."""
+        ...
+
+    async def registered_commands(self, application: str) -> str | None:
+        """What was last kept as registered there."""
+        ...
+
+    async def keep_registered_commands(self, application: str, digest: str) -> None: ...

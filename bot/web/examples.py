@@ -1,0 +1,72 @@
+"""The examples of a conversation in the browser, for the task `few-shot`."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from bot.conversation.few_shot import MAX_EXAMPLES
+from bot.conversation.inputs import UnusableInputError, read_answer
+from bot.conversation.messages import Place, Scope, SkippedPhoto
+from bot.conversation.ports import Store
+from bot.conversation.service import ReplyService
+from bot.web.security import Refused
+from bot.web.sessions import Session
+from bot.web.uploads import read_form
+from inference.pictures import MAX_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The calls that add and remove them; each answers with all that there are."""
+
+    service: ReplyService
+    store: Store
+    decoders: ThreadPoolExecutor
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/examples", self.add),
+            web.delete("/examples/{id:[0-9]{1,18}}", self.remove),
+        ]
+
+    async def add(self, request: web.Request) -> web.Response:
+        """A form: `photo` and `answer`."""
+        place = Session.required(request).place
+        form = await read_form(request, self.decoders, max_bytes=MAX_BYTES)
+        if not form.photos:
+            raise Refused(400, "An example needs a picture: add one.")
+        photo = form.photos[0]
+        if isinstance(photo, SkippedPhoto):
+            raise Refused(400, f"I could not use {photo.name}: {photo.reason}.")
+        try:
+            answer = read_answer(form.texts.get("answer", ""))
+        except UnusableInputError as error:
+            raise Refused(400, str(error)) from error
+        if len(await self.store.examples(place.scopes)) >= MAX_EXAMPLES:
+            raise Refused(409, f"There are {MAX_EXAMPLES} examples: remove one first.")
+        await self.store.add_example(Scope(place.id), photo, answer)
+        return web.json_response(await shown_examples(self.service, place), status=201)
+
+    async def remove(self, request: web.Request) -> web.Response:
+        place = Session.required(request).place
+        if not await self.store.remove_example(Scope(place.id), int(request.match_info["id"])):
+            raise Refused(404, "There is no such example.")
+        return web.json_response(await shown_examples(self.service, place))
+
+
+async def shown_examples(service: ReplyService, place: Place) -> list[dict[str, Any]]:
+    """Oldest first, ready for JSON; `dropped` are those that the model has no room for."""
+    shown, dropped = await service.fitting_examples(place)
+    return [
+        {
+            "id": str(example.id),
+            "sha256": example.photo.sha256,
+            "answer": example.answer,
+            "dropped": example in dropped,
+        }
+        for example in (*dropped, *shown)
+    ]

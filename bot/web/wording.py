@@ -1,0 +1,30 @@
+"""The page's own words in a language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from bot.languages.words import languages, messages_in, name_of, plural_tags, words_in
+
+COOKIE = "language"
+
+
+def language_of(request: web.Request) -> str | None:
+    """That the reader has chosen, else that of the browser."""
+    chosen = request.cookies.get(COOKIE)
+    return chosen or request.headers.get("Accept-Language", "").partition(",")[0].partition(";")[0] or None
+
+
+async def words(request: web.Request) -> web.Response:
+    """Those of the first language in `language`, separated by commas, that there is."""
+    spoken = words_in(*request.query.get("language", "").split(","))
+    data: dict[str, Any] = {
+        "language": spoken.language,
+        "rtl": spoken.right_to_left,
+        "messages": messages_in(spoken.language),
+        "forms": plural_tags(spoken.language),
+        "languages": {language: name_of(language) for language in languages()},
+    }
+    return web.json_response(data, headers={"Cache-Control": "no-cache"})

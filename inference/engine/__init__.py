@@ -1,0 +1,1 @@
+"""Continuous batching for IDEFICS: requests join and leave the running batch at any step."""

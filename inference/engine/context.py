@@ -1,0 +1,147 @@
+"""The memory of running and finished conversations: pages, remembered beginnings, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from inference.engine.attention import upload
+from inference.engine.pages import PAGE_SIZE, PagedLayer, PagePool, pages_for
+from inference.engine.pictures import PictureCache
+from inference.engine.prefixes import Beginning, Prefixes
+from inference.errors import PromptError
+from inference.prepared import PreparedPicture
+
+
+@dataclass(eq=False, slots=True)
+class TokenSequence:
+    """Tokens of one request, the pages that hold what was computed of them, and the pictures they see."""
+
+    token_ids: list[int]
+    """The prompt and what was generated so far."""
+    views: list[int]
+    """For each token of the prompt the index of the picture that it sees, -1 for none."""
+    pictures: tuple[PreparedPicture, ...]
+    pages: list[int]
+    spare: list[int]
+    """Further pages, for beams and labels."""
+    cached: int
+    """Tokens that were found computed."""
+    computed: int
+    slots: dict[int, int] = field(default_factory=dict)
+    """Slots of the pictures that tokens yet to be computed see."""
+
+    def slot_at(self, position: int) -> int:
+        """The slot of the picture that the token at `position` sees, 0 for none."""
+        view = self.views[min(position, len(self.views) - 1)]
+        return self.slots[view] if view >= 0 else 0
+
+    def beginning(self, tokens: int) -> Beginning:
+        """The first `tokens` tokens, as what was computed of them depends on them."""
+        views = self.views[:tokens] + self.views[-1:] * (tokens - len(self.views))
+        return Beginning.of(self.token_ids[:tokens], views, [picture.digest for picture in self.pictures])
+
+
+class ContextMemory:
+    """Gives out memory to sequences, first from what is free, then from what is only remembered."""
+
+    def __init__(
+        self, own: list[PagedLayer], pictures: list[PagedLayer], *, slots: int, remembered: int
+    ) -> None:
+        self.own = own
+        self.picture_layers = pictures
+        self.pool = PagePool(len(own[0].keys))
+        self.prefixes = Prefixes(self.pool, remembered)
+        self.pictures = PictureCache(slots)
+
+    def check(self, pages: int, pictures: Sequence[PreparedPicture]) -> None:
+        """Makes sure that so much can be had at all.
+
+        Raises:
+            PromptError: it cannot; the message says what to do.
+        """
+        if pages > self.pool.size:
+            raise PromptError(
+                f"This needs memory for {pages * PAGE_SIZE:,} tokens and the engine has it for "
+                f"{self.pool.size * PAGE_SIZE:,}: shorten the prompt, or ask for fewer tokens or beams."
+            )
+        different = len({picture.digest for picture in pictures})
+        if different > self.pictures.slots:
+            raise PromptError(
+                f"The prompt has {different} pictures and the engine has room for {self.pictures.slots}: "
+                "leave some out."
+            )
+
+    def admit(
+        self,
+        token_ids: Sequence[int],
+        views: Sequence[int],
+        pictures: tuple[PreparedPicture, ...],
+        *,
+        tokens: int,
+        spare: int = 0,
+    ) -> TokenSequence | None:
+        """Memory for a sequence that grows to `tokens` tokens; None if there is not enough now.
+
+        Args:
+            token_ids: at least one; the last is computed even if it was before, for what comes after it.
+            spare: pages beside those of the sequence itself.
+        """
+        sequence = TokenSequence(list(token_ids), list(views), pictures, [], [], 0, 0)
+        cached, found = self.prefixes.longest(sequence.beginning(len(token_ids)))
+        cached = min(cached, len(token_ids) - 1)
+        seen = {views[min(at, len(views) - 1)] for at in range(cached, len(token_ids))} - {-1}
+        if not self.pictures.has_room(pictures[view].digest for view in seen):
+            return None
+        full = cached // PAGE_SIZE
+        found = found[: pages_for(cached)]
+        self.pool.share(found)  # so that they survive the forgetting
+        needed = pages_for(tokens) - full
+        while self.pool.free < needed + spare and self.prefixes.forget():
+            pass
+        if self.pool.free < needed + spare:
+            self.pool.release(found)
+            return None
+        own = self.pool.take(needed)
+        if found[full:]:
+            try:
+                self.copy_pages([(found[full], own[0])])
+            except Exception:
+                self.pool.release(found + own)
+                raise
+            self.pool.release(found[full:])
+        sequence.pages = found[:full] + own
+        sequence.spare = self.pool.take(spare)
+        sequence.cached = sequence.computed = cached
+        sequence.slots = {view: self.pictures.take(pictures[view]) for view in seen}
+        return sequence
+
+    def release(self, sequence: TokenSequence, *, poisoned: bool = False) -> None:
+        """Ends a sequence's use of memory; `poisoned` if what was computed for it is no numbers."""
+        pages = sequence.pages + sequence.spare
+        if poisoned:
+            self._clear([page for page in pages if self.pool.users(page) == 1])
+        self.pool.release(pages)
+        for view in sequence.slots:
+            self.pictures.release(sequence.pictures[view].digest, forget=poisoned)
+        sequence.pages, sequence.spare, sequence.slots = [], [], {}
+
+    def remember(self, sequence: TokenSequence, tokens: int) -> None:
+        """Keeps the first `tokens` tokens of a sequence, all of them computed, for later ones."""
+        self.prefixes.remember(sequence.beginning(tokens), sequence.pages)
+
+    def copy_pages(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Copies pages, each from its first to its second number."""
+        if not pairs:
+            return
+        sources, targets = torch.tensor(pairs).unbind(1)
+        for layer in self.own:
+            device = layer.keys.device
+            layer.copy(upload(sources, device), upload(targets, device))
+
+    def _clear(self, pages: Sequence[int]) -> None:
+        """What is no number would spoil sums even where it is masked."""
+        for layer in self.own:
+            layer.clear(upload(torch.tensor(pages, dtype=torch.int64), layer.keys.device))

@@ -1,0 +1,227 @@
+"""The engine's step: take in who waits, encode pictures, read prompts, one token for everyone."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from inference.engine.decoding import Decoding, NotANumber
+from inference.engine.jobs import BeamGeneration, Generation, Job, Ranking
+from inference.engine.machine import Machine
+from inference.engine.pages import PAGE_SIZE
+from inference.engine.reading import Reader
+from inference.errors import EngineError, InferenceError, PromptError
+from inference.line import Line
+from inference.requests import RankRequest, Request
+from inference.settings import EngineSettings
+from inference.worker import FAILED, DeviceLostError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+OUT_OF_MEMORY = "The device has not enough memory for this request: shorten it or leave out pictures."
+NOT_A_NUMBER = "The model's values overflowed on this request: change the picture or the text."
+TOO_MANY_BEAMS = "This engine answers with {} beams at most: ask for fewer."
+
+
+class ContinuousEngine:
+    """Drives the device step by step; it implements `inference.worker.Driver`.
+
+    A request that cannot be read fails alone. When a step of the running batch fails, memory and rows are
+    made anew and everything that runs is computed again, from where it stands; if the device then does not
+    get as far as the next token, those that ran fail.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        make_machine: Callable[[], Machine],
+        tokenizer: PreTrainedTokenizerBase,
+        end_ids: frozenset[int],
+        settings: EngineSettings,
+    ) -> None:
+        self._line = line
+        self._make_machine = make_machine
+        self._tokenizer = tokenizer
+        self._end_ids = end_ids
+        self._settings = settings
+        self._jobs: list[Job] = []
+        """All that have memory, in the order in which they came."""
+        self._returning: list[Job] = []
+        """Those that ran when the device failed and have no memory yet; they go first."""
+        self._failed_before = False
+        """Whether no step of the batch succeeded since the device failed."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self.machine = self._make_machine()
+        self._reader = Reader(self.machine, self._fail)
+        self._ranking: list[Ranking] = []
+        self._decoding = Decoding(self.machine, end=self._end_of_decoding)
+
+    @property
+    def running(self) -> Sequence[Request]:
+        return [job.request for job in (*self._returning, *self._jobs)]
+
+    def has_work(self) -> bool:
+        return bool(
+            self._returning
+            or self._jobs
+            or not self._decoding.is_idle
+            or any(request.ready for request in self._line.waiting())
+        )
+
+    @torch.no_grad()
+    def step(self) -> None:
+        self._drop_cancelled()
+        self._admit()
+        try:
+            self._reader.encode_pictures()
+            busy = self._decoding.rows > 0
+            chunk = self.machine.chunk_tokens if busy else self._settings.idle_chunk_tokens
+            for jobs, logits in self._reader.read_prompts(chunk):
+                self._go_on(jobs, logits)
+            self._rank()
+            if self._decoding.step():
+                self._failed_before = False
+        except Exception as error:
+            self._recover(error)
+
+    def _drop_cancelled(self) -> None:
+        self._returning = [job for job in self._returning if not job.request.cancelled]
+        for job in [job for job in self._jobs if job.request.cancelled]:
+            self._release(job)
+
+    def _admit(self) -> None:
+        """Takes in who waits, in turn, as long as there is room; nobody overtakes one that has to wait."""
+        while self._returning:
+            if not self._has_room(self._returning[0]):
+                return
+            self._returning.pop(0)
+        for request in self._line.waiting():
+            if request.ready:
+                if not self._has_room(self._job(request)):
+                    return
+                self._line.take(request)
+
+    def _has_room(self, job: Job) -> bool:
+        """Gives `job` memory and has its prompt read; True also if that can never be and it failed."""
+        most_rows = self._settings.most_rows
+        try:
+            if job.num_rows > most_rows:
+                raise PromptError(TOO_MANY_BEAMS.format(most_rows))
+            if job.num_rows + sum(other.num_rows for other in self._jobs) > most_rows:
+                return False
+            if not job.admit(self.machine.memory):
+                return False
+        except Exception as error:
+            self._fail(job, error)
+            return True
+        self._jobs.append(job)
+        self._reader.add(job)
+        return True
+
+    def _job(self, request: Request) -> Job:
+        if isinstance(request, RankRequest):
+            return Ranking(request)
+        if request.options.num_beams > 1:
+            return BeamGeneration(request, self._tokenizer, self._end_ids)
+        return Generation(request, self._tokenizer, self._end_ids)
+
+    def _go_on(self, jobs: Sequence[Job], logits: torch.Tensor) -> None:
+        """Prompts were read; `logits` (jobs, vocabulary) come after them."""
+        joining: list[Generation | BeamGeneration] = []
+        rows: list[int] = []
+        for number, job in enumerate(jobs):
+            length = len(job.token_ids)
+            # Beams put other things into a page that the prompt ends in.
+            kept = length - length % PAGE_SIZE if isinstance(job, BeamGeneration) else length
+            self.machine.memory.remember(job.sequence, kept)
+            if isinstance(job, Ranking):
+                job.begin(logits[number])
+                self._ranking.append(job)
+            elif isinstance(job, Generation | BeamGeneration):
+                joining.append(job)
+                rows.append(number)
+        if joining:
+            self._decoding.join(joining, logits[rows] if len(rows) < len(jobs) else logits)
+
+    def _rank(self) -> None:
+        for job in tuple(self._ranking):
+            if not job.is_scored:
+                self._reader.read_labels(job)
+            if job in self._ranking and job.is_scored:
+                if job.is_poisoned:
+                    self._fail(job, NotANumber())
+                else:
+                    job.finish()
+                    self._release(job)
+
+    def _end_of_decoding(self, job: Job, error: Exception | None) -> None:
+        if error is not None:
+            self._fail(job, error)
+            return
+        if isinstance(job, Generation):
+            # The last token was chosen but perhaps not computed.
+            self.machine.memory.remember(job.sequence, len(job.sequence.token_ids) - 1)
+        self._release(job)
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        """Fails a request with a sentence for whoever asked, and the whole story for the log."""
+        if isinstance(error, InferenceError):
+            told = error
+        else:
+            log.error("A request failed.", exc_info=error)
+            told = EngineError(FAILED)
+            if isinstance(error, NotANumber):
+                told = EngineError(NOT_A_NUMBER)
+            elif isinstance(error, torch.OutOfMemoryError):
+                told = EngineError(OUT_OF_MEMORY)
+        job.over = True
+        job.request.listener.fail(told)
+        self._release(job, poisoned=isinstance(error, NotANumber))
+
+    def _release(self, job: Job, *, poisoned: bool = False) -> None:
+        """Frees all that a job has."""
+        job.over = True
+        self._decoding.leave(job)
+        self._reader.drop(job)
+        if isinstance(job, Ranking) and job in self._ranking:
+            self._ranking.remove(job)
+        job.release(self.machine.memory, poisoned=poisoned)
+        if job in self._jobs:
+            self._jobs.remove(job)
+
+    def _recover(self, error: Exception) -> None:
+        """Makes everything on the device anew and has what ran computed again."""
+        jobs = [*self._jobs, *self._returning]
+        if self._failed_before:
+            for job in jobs:
+                self._fail(job, error)
+            jobs = []
+        log.error(
+            "The device failed; it is restarted, and %d requests are computed again.",
+            len(jobs),
+            exc_info=error,
+        )
+        self._failed_before = True
+        for job in jobs:
+            job.abandon()
+        self._jobs = []
+        try:
+            self.machine.synchronize()
+            del self.machine, self._reader, self._decoding  # before the new one takes its memory
+            gc.collect()
+            torch.cuda.empty_cache()  # without effect if there is no GPU
+            self._begin()
+        except Exception as failure:
+            self._jobs = jobs
+            raise DeviceLostError from failure
+        self._returning = [job for job in jobs if not job.over]
+        log.warning("The device works again.")

@@ -1,0 +1,153 @@
+"""Everything of the engine that lies on the device, made once and made anew after a failure."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import torch
+
+from inference.engine.context import ContextMemory
+from inference.engine.graphs import Recordings
+from inference.engine.model import Decoder
+from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
+from inference.engine.pictures import PictureEncoder, latents_of
+from inference.engine.rows import Rows
+from inference.memory import free_bytes
+from inference.settings import EngineSettings
+
+if TYPE_CHECKING:
+    from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
+
+log = logging.getLogger(__name__)
+
+CPU_CONTEXT_BYTES = 2**29
+CPU_PICTURE_BYTES = 2**26
+MOST_PICTURES = 4096
+SWITCH_SECONDS = 0.001
+CPU_CHUNK, CUDA_CHUNK = 128, 1024
+"""Prompt tokens read between two steps."""
+
+
+class Machine:
+    """Weights, memory, rows and recorded steps of one model.
+
+    Args:
+        forbidden: tokens that are never generated.
+        report: called with how many of how many recordings are made.
+    """
+
+    def __init__(
+        self,
+        model: IdeficsForVisionText2Text,
+        settings: EngineSettings,
+        forbidden: Iterable[int],
+        report: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        config = model.config
+        self.decoder = Decoder(model)
+        self.latents = latents_of(model)
+        device = self.decoder.device
+        self.is_cuda = device.type == "cuda"
+        if self.is_cuda:
+            torch.cuda.set_device(device)  # of this thread, for recording
+            # When the device is done, this thread may have to wait so long for the event loop's to give way.
+            sys.setswitchinterval(SWITCH_SECONDS)
+        context = int(config.max_position_embeddings)
+        self.forbidden = torch.zeros(self.decoder.vocabulary, device=device)
+        self.forbidden[list(forbidden)] = -torch.inf
+        # Layers on several devices, and 8-bit ones, which look at values, cannot be recorded.
+        self.records = (
+            settings.graphs
+            and self.is_cuda
+            and self.decoder.devices == {device}
+            and not getattr(model, "is_loaded_in_8bit", False)
+        )
+        self.runs_ahead = self.is_cuda if settings.runs_ahead is None else settings.runs_ahead
+        default_chunk = CUDA_CHUNK if self.is_cuda else CPU_CHUNK
+        self.chunk_tokens = settings.chunk_tokens or default_chunk
+        self.pads_rows = self.is_cuda
+        """Whether steps have one of a few numbers of rows, the last of them perhaps without a sequence."""
+        self._buckets = sorted(
+            {each for each in settings.buckets if each < settings.most_rows} | {settings.most_rows}
+        )
+        own, pictures = self._layers(settings, context)
+        self.memory = ContextMemory(
+            own,
+            pictures,
+            slots=len(pictures[0].keys) // pages_for(self.latents) - 1,
+            remembered=settings.remembered,
+        )
+        self.rows = Rows(
+            self.decoder,
+            own,
+            pictures,
+            rows=settings.most_rows,
+            context=context,
+            latents=self.latents,
+            forbidden=self.forbidden,
+        )
+        self.encoder = PictureEncoder(model, self.decoder, pictures, graphs=self.records)
+        self._steps: Recordings[tuple[int, bool]] = Recordings(
+            lambda key: self.rows.step(*key), enabled=self.records
+        )
+        if self.records:
+            self._record(report)
+
+    def step(self, rows: int, plain: bool) -> None:
+        """One token for each of the first `rows` rows."""
+        if self.pads_rows:
+            rows = next(bucket for bucket in self._buckets if bucket >= rows)
+        self._steps((rows, plain))
+
+    def synchronize(self) -> None:
+        """Waits for the device.
+
+        Raises:
+            RuntimeError: what it was doing failed.
+        """
+        if self.is_cuda:
+            for device in self.decoder.devices:
+                torch.cuda.synchronize(device)
+
+    def _record(self, report: Callable[[int, int], None]) -> None:
+        began = monotonic()
+        keys = [(bucket, plain) for bucket in reversed(self._buckets) for plain in (True, False)]
+        gc.freeze()  # torch looks for garbage before each recording: only among what is new
+        try:
+            for done, key in enumerate(keys):
+                report(done, len(keys) + 1)
+                self._steps.record(key)
+            report(len(keys), len(keys) + 1)
+            self.encoder.record()
+        finally:
+            gc.unfreeze()
+        report(len(keys) + 1, len(keys) + 1)
+        log.info("Recorded %d kinds of steps in %.1f s.", len(keys), monotonic() - began)
+
+    def _layers(self, settings: EngineSettings, context: int) -> tuple[list[PagedLayer], list[PagedLayer]]:
+        """Pages of the decoder layers, and of the cross layers."""
+        decoder = self.decoder
+        itemsize = decoder.dtype.itemsize
+        a_layers_page = 2 * PAGE_SIZE * decoder.heads * decoder.head_dim * itemsize
+        a_page = a_layers_page * len(decoder.layers)
+        a_picture = a_layers_page * len(decoder.cross_layers) * pages_for(self.latents)
+        free = sum(map(free_bytes, decoder.devices))
+        for_context, for_pictures = settings.context_bytes, settings.picture_bytes
+        if for_context is None:
+            for_context = free * 3 // 4 if self.is_cuda else min(CPU_CONTEXT_BYTES, free // 8)
+            # No more than all rows could fill, and as much again for what is remembered.
+            most = 2 * settings.most_rows * context
+            for_context = min(for_context, -(-most // PAGE_SIZE) * a_page)
+        if for_pictures is None:
+            for_pictures = free // 15 if self.is_cuda else CPU_PICTURE_BYTES
+        pages = max(2, for_context // a_page + 1)
+        pictures = max(2, min(for_pictures // a_picture + 1, MOST_PICTURES + 1))
+        return (
+            [layer.pages(pages) for layer in decoder.layers],
+            [layer.pages(pictures * pages_for(self.latents)) for layer in decoder.cross_layers],
+        )

@@ -1,0 +1,229 @@
+"""The forward pass of IDEFICS over packed tokens, as the equations say; weights are transformers' own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from inference.engine import dispatch
+from inference.engine.attention import Attention
+from inference.engine.pages import PagedLayer
+from inference.engine.weights import Projection, embedding_table, head_matrix, projection
+
+if TYPE_CHECKING:
+    from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
+
+
+class Decoder:
+    """Token ids to hidden states and logits. Nothing in it waits for the device or depends on values.
+
+    Layers may lie on different devices; the hidden states follow them.
+    """
+
+    def __init__(self, model: IdeficsForVisionText2Text) -> None:
+        config = model.config
+        self.heads = cast(int, config.num_attention_heads)
+        self.head_dim = cast(int, config.hidden_size) // self.heads
+        self._embedding = embedding_table(model)
+        self._head = head_matrix(model)
+        self._norm = Norm(model.model.norm)
+        interval = cast(int, config.cross_layer_interval)
+        self.layers: list[SelfAttentionBlock] = []
+        self.cross_layers: list[CrossAttentionBlock] = []
+        self._blocks: list[tuple[CrossAttentionBlock | None, SelfAttentionBlock]] = []
+        for index, layer in enumerate(model.model.layers):
+            cross = None
+            if index % interval == 0:
+                cross = CrossAttentionBlock(
+                    model.model.gated_cross_attn_layers[index // interval], self.heads
+                )
+                self.cross_layers.append(cross)
+            self.layers.append(SelfAttentionBlock(layer, self.heads))
+            self._blocks.append((cross, self.layers[-1]))
+        self._rotation = _rotation(model, self._embedding)
+
+    @property
+    def device(self) -> torch.device:
+        """Where token ids go in and logits come out."""
+        return self._embedding.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of hidden states, keys and values."""
+        return self._embedding.dtype
+
+    @property
+    def vocabulary(self) -> int:
+        return len(self._head)
+
+    @property
+    def devices(self) -> set[torch.device]:
+        """All devices that layers lie on."""
+        layers = {layer.device for layer in self.layers}
+        cross_layers = {layer.device for layer in self.cross_layers}
+        return {self._embedding.device, self._head.device} | layers | cross_layers
+
+    def forward(
+        self,
+        token_ids: torch.Tensor,
+        positions: torch.Tensor,
+        own: list[PagedLayer],
+        pictures: list[PagedLayer],
+        attention: Attention,
+    ) -> torch.Tensor:
+        """Hidden states (tokens, hidden) after the last norm.
+
+        Args:
+            token_ids: int64 (tokens).
+            positions: int64 (tokens), counted from 0 in each sequence.
+            own: keys and values of each decoder layer.
+            pictures: keys and values of the pictures for each cross layer.
+        """
+        hidden = functional.embedding(token_ids, self._embedding)
+        rotation = self._rotation[positions]
+        cross_layers = iter(pictures)
+        for (cross, layer), pages in zip(self._blocks, own, strict=True):
+            if cross is not None:
+                hidden, attention = hidden.to(cross.device), attention.on(cross.device)
+                hidden = cross(hidden, next(cross_layers), attention)
+            hidden, attention = hidden.to(layer.device), attention.on(layer.device)
+            rotation = rotation.to(layer.device)
+            hidden = layer(hidden, rotation, pages, attention)
+        return self._norm(hidden)
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """float32 (tokens, vocabulary with the added tokens)."""
+        return functional.linear(hidden.to(self._head.device), self._head).to(self.device).float()
+
+
+class SelfAttentionBlock:
+    """x + attention(norm(x)), then x + mlp(norm(x))."""
+
+    def __init__(self, layer: Any, heads: int) -> None:
+        attention = layer.self_attn
+        self._heads = heads
+        self._head_dim: int = attention.head_dim
+        self._norm = Norm(layer.input_layernorm)
+        self._qkv = projection(attention.q_proj, attention.k_proj, attention.v_proj)
+        self._out = projection(attention.o_proj)
+        self._mlp_norm = Norm(layer.post_attention_layernorm)
+        self._mlp = Mlp(layer.mlp)
+        self.device: torch.device = layer.input_layernorm.weight.device
+
+    def __call__(
+        self, hidden: torch.Tensor, rotation: torch.Tensor, pages: PagedLayer, attention: Attention
+    ) -> torch.Tensor:
+        qkv = self._qkv(self._norm(hidden)).view(len(hidden), 3, self._heads, -1)
+        attended = self._out(attention.own(pages, qkv, rotation).flatten(1))
+        hidden, normed = self._mlp_norm.of_sum(hidden, attended)
+        return hidden + self._mlp(normed)
+
+    def pages(self, count: int) -> PagedLayer:
+        """Empty pages for this layer."""
+        return PagedLayer.empty(count, self._heads, self._head_dim, self._norm.weight)
+
+
+class CrossAttentionBlock:
+    """x + tanh(a) attention(norm(x), picture), then x + tanh(b) mlp(norm(x)).
+
+    Attention is zero where a token sees no picture; the MLP counts for every token.
+    """
+
+    def __init__(self, layer: Any, heads: int) -> None:
+        attention = layer.cross_attn
+        self._heads = heads
+        self._head_dim: int = attention.head_dim
+        self._norm = Norm(layer.input_layernorm)
+        self._query = projection(attention.q_proj)
+        self._key_value = projection(attention.k_proj, attention.v_proj)
+        self._query_norm = Norm(attention.q_layer_norm) if attention.qk_layer_norms else _unchanged
+        self._key_norm = Norm(attention.k_layer_norm) if attention.qk_layer_norms else _unchanged
+        self._out = projection(attention.o_proj)
+        self._mlp_norm = Norm(layer.post_attention_layernorm)
+        self._mlp = Mlp(layer.mlp)
+        self._attention_gate: torch.Tensor = layer.alpha_cross_attn.detach().flatten().tanh()
+        self._mlp_gate: torch.Tensor = layer.alpha_dense.detach().flatten().tanh()
+        self.device: torch.device = layer.input_layernorm.weight.device
+
+    def __call__(self, hidden: torch.Tensor, pages: PagedLayer, attention: Attention) -> torch.Tensor:
+        queries = self._query_norm(self._query(self._norm(hidden)).view(len(hidden), self._heads, -1))
+        attended = self._out(attention.pictures(pages, queries).flatten(1))
+        hidden, normed = self._mlp_norm.of_sum(hidden, attended, self._attention_gate)
+        return torch.addcmul(hidden, self._mlp_gate, self._mlp(normed))
+
+    def keys_and_values(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What tokens that see a picture attend to, each (latents, heads, head dimension).
+
+        Args:
+            latents: (latents, width) of one picture or of several together.
+        """
+        keys, values = self._key_value(latents).view(len(latents), 2, self._heads, -1).unbind(1)
+        return self._key_norm(keys), values
+
+    def pages(self, count: int) -> PagedLayer:
+        """Empty pages for this layer."""
+        return PagedLayer.empty(count, self._heads, self._head_dim, self._norm.weight)
+
+
+class Mlp:
+    """down(act(gate(x)) * up(x))"""
+
+    def __init__(self, mlp: Any) -> None:
+        self._gate_up: Projection = projection(mlp.gate_proj, mlp.up_proj)
+        self._down = projection(mlp.down_proj)
+        self._activation: Callable[[torch.Tensor], torch.Tensor] = mlp.act_fn
+        self._is_silu = type(mlp.act_fn).__name__ in ("SiLU", "SiLUActivation")
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        gate_up = self._gate_up(x)
+        if dispatch.uses_kernels(gate_up) and self._is_silu:
+            from inference.kernels.fused import silu_product
+
+            with dispatch.launching_for(gate_up):
+                return self._down(silu_product(gate_up))
+        gate, up = gate_up.chunk(2, dim=-1)
+        return self._down(self._activation(gate) * up)
+
+
+class Norm:
+    """x / rms(x) * weight, over the last dimension."""
+
+    def __init__(self, norm: Any) -> None:
+        self.weight: nn.Parameter = norm.weight
+        self._epsilon: float = norm.variance_epsilon
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        if dispatch.uses_kernels(x):
+            from inference.kernels.fused import rms_norm
+
+            with dispatch.launching_for(x):
+                return rms_norm(x.reshape(-1, x.shape[-1]), self.weight, self._epsilon)[1].view(x.shape)
+        return functional.rms_norm(x, self.weight.shape, self.weight, self._epsilon)
+
+    def of_sum(
+        self, x: torch.Tensor, added: torch.Tensor, gate: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """x + gate * added, and the norm of that; `gate` is 1 if not given."""
+        if dispatch.uses_kernels(x):
+            from inference.kernels.fused import rms_norm
+
+            with dispatch.launching_for(x):
+                return rms_norm(x, self.weight, self._epsilon, added=added, gate=gate)
+        total = x + (added if gate is None else gate * added)
+        return total, self(total)
+
+
+def _rotation(model: IdeficsForVisionText2Text, like: torch.Tensor) -> torch.Tensor:
+    """Cosines and sines of every position, (positions, 2, head dimension), in the type of `like`."""
+    embedding = model.model.layers[0].self_attn.rotary_emb
+    positions = torch.arange(model.config.max_position_embeddings, device=embedding.inv_freq.device)
+    cos, sin = embedding(like.new_empty(0, device=positions.device), positions[None])
+    return torch.stack((cos[0], sin[0]), dim=1).to(like.device)
+
+
+def _unchanged(x: torch.Tensor) -> torch.Tensor:
+    return x

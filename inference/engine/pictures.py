@@ -1,0 +1,125 @@
+"""Pictures as the cross layers read them: encoded once, kept while there is room."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+
+from inference.engine.attention import upload
+from inference.engine.graphs import Recordings
+from inference.engine.model import Decoder
+from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
+from inference.prepared import PreparedPicture
+
+if TYPE_CHECKING:
+    from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
+
+PICTURES_AT_ONCE = 8
+"""Bounds the encoder's activations, and how long it keeps running answers waiting."""
+_BUCKETS = (1, 2, 4, 8)
+
+
+class PictureCache:
+    """Which picture's keys and values are in which slot; of those not in use the oldest goes first.
+
+    Pictures are known by the whole hash of their pixels. A slot is as many pages in a row as a picture needs,
+    the first of them its number times that. Slot 0 belongs to no picture.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self.waiting: dict[bytes, PreparedPicture] = {}
+        """Those with a slot that are yet to be encoded, in the order in which they were asked for."""
+        self._slot_of: OrderedDict[bytes, int] = OrderedDict()
+        """The least recently used first."""
+        self._users: Counter[bytes] = Counter()
+        self._free = list(range(slots, 0, -1))
+
+    def has_room(self, digests: Iterable[bytes]) -> bool:
+        """Whether all of these can have slots at the same time now."""
+        wanted = set(digests)
+        new = sum(digest not in self._slot_of for digest in wanted)
+        idle = sum(digest not in self._users and digest not in wanted for digest in self._slot_of)
+        return new <= len(self._free) + idle
+
+    def take(self, picture: PreparedPicture) -> int:
+        """The picture's slot, in use until it is released; encoded once the picture no longer waits."""
+        digest = picture.digest
+        if digest not in self._slot_of:
+            if not self._free:
+                self._forget(next(other for other in self._slot_of if other not in self._users))
+            self._slot_of[digest] = self._free.pop()
+            self.waiting[digest] = picture
+        self._slot_of.move_to_end(digest)
+        self._users[digest] += 1
+        return self._slot_of[digest]
+
+    def slot(self, digest: bytes) -> int:
+        return self._slot_of[digest]
+
+    def release(self, digest: bytes, *, forget: bool = False) -> None:
+        """Ends one use of a picture. It stays in its slot for others, unless it is to be forgotten."""
+        self._users[digest] -= 1
+        if self._users[digest] == 0:
+            del self._users[digest]
+            if forget or digest in self.waiting:
+                self._forget(digest)
+
+    def _forget(self, digest: bytes) -> None:
+        self.waiting.pop(digest, None)
+        self._free.append(self._slot_of.pop(digest))
+
+
+class PictureEncoder:
+    """Runs the vision encoder and resampler, and stores what the cross layers make of their output."""
+
+    def __init__(
+        self, model: IdeficsForVisionText2Text, decoder: Decoder, layers: list[PagedLayer], *, graphs: bool
+    ) -> None:
+        self._model: Any = model.model
+        self._decoder = decoder
+        self._layers = layers
+        size = cast(int, model.config.vision_config.image_size)
+        weight = self._model.vision_model.embeddings.patch_embedding.weight
+        self._pixels = torch.zeros(PICTURES_AT_ONCE, 3, size, size, dtype=weight.dtype, device=weight.device)
+        self._slots = torch.zeros(PICTURES_AT_ONCE, dtype=torch.int64, device=weight.device)
+        self._recordings = Recordings(self._run, enabled=graphs)
+
+    def record(self) -> None:
+        """Records the encoder for every number of pictures."""
+        for count in _BUCKETS:
+            self._recordings.record(count)
+
+    def encode(self, pictures: Sequence[PreparedPicture], slots: Sequence[int]) -> None:
+        """Encodes at most `PICTURES_AT_ONCE` pictures into their slots."""
+        pixels = torch.stack([torch.from_numpy(picture.pixels) for picture in pictures])
+        count = len(pictures)
+        self._pixels[:count].copy_(upload(pixels, self._pixels.device))
+        self._slots.zero_()
+        self._slots[:count].copy_(upload(torch.tensor(slots), self._slots.device))
+        if self._pixels.is_cuda:
+            count = next(bucket for bucket in _BUCKETS if bucket >= count)
+        self._recordings(count)
+
+    def _run(self, count: int) -> None:
+        model = self._model
+        states = model.vision_model(pixel_values=self._pixels[:count]).last_hidden_state
+        states = model.perceiver_resampler(states) if model.config.use_resampler else states
+        latents = states.shape[1]
+        flat = states.flatten(0, 1)
+        for layer, pages in zip(self._decoder.cross_layers, self._layers, strict=True):
+            keys, values = layer.keys_and_values(flat.to(layer.device))
+            first = self._slots[:count].to(layer.device) * pages_for(latents) * PAGE_SIZE
+            places = first[:, None] + torch.arange(latents, device=layer.device)
+            pages.write(places.flatten(), keys, values)
+
+
+def latents_of(model: IdeficsForVisionText2Text) -> int:
+    """Keys and values that a picture has in each cross layer."""
+    config = model.config
+    if config.use_resampler:
+        return cast(int, config.perceiver_config.resampler_n_latents)
+    return cast(int, (config.vision_config.image_size // config.vision_config.patch_size) ** 2 + 1)

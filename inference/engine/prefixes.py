@@ -1,0 +1,119 @@
+"""What earlier conversations left in pages, found by the longest common beginning."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.engine.pages import PagePool, pages_for
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Tokens as their keys and values depend on them: the ids, and the picture that each one sees."""
+
+    token_ids: NDArray[np.int32]
+    views: tuple[tuple[int, bytes], ...]
+    """Where each run of tokens with the same picture begins, and the picture's hash; empty for none."""
+
+    @classmethod
+    def of(
+        cls, token_ids: Sequence[int], picture_of_token: Sequence[int], digests: Sequence[bytes]
+    ) -> Beginning:
+        """
+        Args:
+            picture_of_token: for each token an index in `digests`, -1 for none.
+        """
+        views: list[tuple[int, bytes]] = []
+        previous = b"none yet"
+        for position, picture in enumerate(picture_of_token):
+            digest = digests[picture] if picture >= 0 else b""
+            if digest != previous:
+                views.append((position, digest))
+                previous = digest
+        return cls(np.array(token_ids, np.int32), tuple(views))
+
+    def common(self, other: Beginning) -> int:
+        """Tokens that both begin with."""
+        shorter = min(len(self.token_ids), len(other.token_ids))
+        differing = np.flatnonzero(self.token_ids[:shorter] != other.token_ids[:shorter])
+        same = int(differing[0]) if len(differing) else shorter
+        return min(same, self._common_views(other))
+
+    def _common_views(self, other: Beginning) -> int:
+        """Tokens up to the first that sees one thing here and another there; more than there are if none."""
+        for mine, others in zip_longest(self.views, other.views, fillvalue=(sys.maxsize, b"")):
+            if mine != others:
+                return min(mine[0], others[0])
+        return sys.maxsize
+
+
+@dataclass(eq=False, slots=True)
+class _Remembered:
+    beginning: Beginning
+    pages: list[int]
+
+
+class Prefixes:
+    """Remembered beginnings, the least recently used first to be forgotten. They use pages of the pool."""
+
+    def __init__(self, pool: PagePool, most: int) -> None:
+        self._pool = pool
+        self._most = most
+        self._remembered: list[_Remembered] = []
+        """The least recently used first."""
+
+    def longest(self, wanted: Beginning) -> tuple[int, list[int]]:
+        """How many tokens of `wanted` some remembered beginning has, and the pages that hold them.
+
+        The last page may be filled only in part. The pages may be freed by the next call of `forget`.
+        """
+        best, tokens = None, 0
+        for entry in self._remembered:
+            common = entry.beginning.common(wanted)
+            if common > tokens:
+                best, tokens = entry, common
+        if best is None:
+            return 0, []
+        self._remembered.remove(best)
+        self._remembered.append(best)
+        return tokens, best.pages[: pages_for(tokens)]
+
+    def remember(self, beginning: Beginning, pages: Sequence[int]) -> None:
+        """Keeps the keys and values of `beginning`, which are in `pages`."""
+        tokens = len(beginning.token_ids)
+        if tokens == 0 or self._most == 0:
+            return
+        for entry in tuple(self._remembered):
+            common = entry.beginning.common(beginning)
+            if common == tokens:
+                return
+            if common == len(entry.beginning.token_ids):
+                self._drop(entry)
+        if len(self._remembered) >= self._most:
+            self.forget()
+        kept = list(pages[: pages_for(tokens)])
+        self._pool.share(kept)
+        self._remembered.append(_Remembered(beginning, kept))
+
+    def forget(self) -> bool:
+        """Forgets the least recently used beginning; False if there is none."""
+        if not self._remembered:
+            return False
+        self._drop(self._remembered[0])
+        return True
+
+    def __len__(self) -> int:
+        return len(self._remembered)
+
+    def __iter__(self) -> Iterator[Beginning]:
+        return (entry.beginning for entry in self._remembered)
+
+    def _drop(self, entry: _Remembered) -> None:
+        self._remembered.remove(entry)
+        self._pool.release(entry.pages)

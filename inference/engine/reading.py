@@ -1,0 +1,141 @@
+"""Reading what was asked: pictures, prompts in chunks, labels. What fails fails alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import torch
+
+from inference.engine.jobs import Job, Ranking
+from inference.engine.machine import Machine
+from inference.engine.pictures import PICTURES_AT_ONCE
+from inference.engine.prefill import Chunk, last_places, read
+from inference.errors import InferenceError
+
+log = logging.getLogger(__name__)
+
+MOST_GATHERED_TOKENS = 32_768
+"""Tokens whose keys and values one pass may copy: half a gigabyte for a layer of 9B."""
+
+T = TypeVar("T")
+Fail = Callable[[Job, Exception], None]
+
+
+class Reader:
+    """Jobs whose prompts are being read, and the passes that do it.
+
+    Args:
+        fail: called with a job that cannot be read, and why.
+    """
+
+    def __init__(self, machine: Machine, fail: Fail) -> None:
+        self._machine = machine
+        self._fail = fail
+        self._jobs: list[Job] = []
+
+    def add(self, job: Job) -> None:
+        self._jobs.append(job)
+
+    def drop(self, job: Job) -> None:
+        """Ends the reading of a job, if it is being read."""
+        if job in self._jobs:
+            self._jobs.remove(job)
+
+    def encode_pictures(self) -> None:
+        """Encodes the pictures that are waited for, as many as fit in one pass."""
+        cache = self._machine.memory.pictures
+        digests = list(cache.waiting)[:PICTURES_AT_ONCE]
+
+        def encode(some: Sequence[bytes]) -> None:
+            self._machine.encoder.encode(
+                [cache.waiting[digest] for digest in some], [cache.slot(digest) for digest in some]
+            )
+
+        for digest, error in attempt(digests, encode) if digests else ():
+            for job in [job for job in self._jobs if needs(job, {digest})]:
+                self._fail(job, error)
+        for digest in digests:
+            cache.waiting.pop(digest, None)
+
+    def read_prompts(self, most_tokens: int) -> Iterator[tuple[list[Job], torch.Tensor]]:
+        """Reads at most `most_tokens` tokens of the prompts whose pictures are there.
+
+        Yields:
+            Jobs whose prompts are read to the end now, and the logits after them, float32 (jobs,
+            vocabulary).
+        """
+        passes: list[tuple[list[Job], torch.Tensor]] = []
+
+        def read_some(some: Sequence[tuple[Job, Chunk]]) -> None:
+            ends = last_places([chunk for _, chunk in some])
+            done = [number for number, (job, chunk) in enumerate(some) if chunk.end == len(job.token_ids)]
+            logits = self._pass([chunk for _, chunk in some], [ends[number] for number in done])
+            for job, chunk in some:
+                job.sequence.computed = chunk.end
+            passes.append(([some[number][0] for number in done], logits))
+
+        chosen = self._choose(most_tokens)
+        for (job, _), error in attempt(chosen, read_some) if chosen else ():
+            self._fail(job, error)
+        for jobs, logits in passes:
+            for job in jobs:
+                self._jobs.remove(job)
+            if jobs:
+                yield jobs, logits
+
+    def read_labels(self, job: Ranking) -> None:
+        """Reads some more of the labels that `job` compares."""
+        labels, chunks, copies = job.next_labels(MOST_GATHERED_TOKENS // len(job.token_ids))
+        places = range(sum(len(chunk.token_ids) for chunk in chunks))
+
+        def score(_: object) -> None:
+            self._machine.memory.copy_pages(copies)
+            job.score(labels, self._pass(chunks, places))
+
+        for _, error in attempt([job], score):
+            self._fail(job, error)
+
+    def _choose(self, most_tokens: int) -> list[tuple[Job, Chunk]]:
+        """The next chunks, of jobs in the order in which they came."""
+        waiting = set(self._machine.memory.pictures.waiting)
+        chosen: list[tuple[Job, Chunk]] = []
+        longest = 0
+        for job in self._jobs:
+            if needs(job, waiting):
+                continue
+            chunk = job.next_chunk(most_tokens)
+            longest = max(longest, chunk.end)
+            if chosen and longest * (len(chosen) + 1) > MOST_GATHERED_TOKENS:
+                break
+            chosen.append((job, chunk))
+            most_tokens -= len(chunk.token_ids)
+            if most_tokens <= 0:
+                break
+        return chosen
+
+    def _pass(self, chunks: Sequence[Chunk], wanted: Sequence[int]) -> torch.Tensor:
+        machine = self._machine
+        memory = machine.memory
+        return read(machine.decoder, memory.own, memory.picture_layers, machine.latents, chunks, wanted)
+
+
+def needs(job: Job, digests: set[bytes]) -> bool:
+    """Whether what is yet to be read of the job sees one of these pictures."""
+    sequence = job.sequence
+    return any(sequence.pictures[view].digest in digests for view in sequence.slots)
+
+
+def attempt(items: Sequence[T], work: Callable[[Sequence[T]], None]) -> list[tuple[T, Exception]]:
+    """Does `work` for all items together; if that fails, for each by itself. Returns those that failed."""
+    try:
+        work(items)
+    except Exception as error:
+        if len(items) == 1:
+            return [(items[0], error)]
+        if not isinstance(error, InferenceError):
+            log.exception("A pass for %d failed; each is tried by itself.", len(items))
+    else:
+        return []
+    return [failure for item in items for failure in attempt([item], work)]

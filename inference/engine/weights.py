@@ -1,0 +1,147 @@
+"""The transformers model's weights as the engine multiplies with them: fused where that saves passes.
+
+Fused storage belongs to the modules too: their weights become views of it, so the model itself still works
+and memory does not double.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from inference.engine import dispatch
+
+if TYPE_CHECKING:
+    from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
+
+MOST_KERNEL_ROWS = 64
+"""Rows up to which a kernel that unpacks 4-bit weights on its way beats unpacking them first."""
+
+
+class Projection(Protocol):
+    """A linear map without bias: (rows, in) to (rows, out)."""
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor: ...
+
+
+class Dense:
+    """One matrix (out, in), of one layer or of several stacked along their outputs."""
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        self._weight = weight
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.linear(x, self._weight)
+
+
+class Separate:
+    """Layers that cannot be stacked, such as 8-bit ones: each by itself, side by side."""
+
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
+        self._layers = tuple(layers)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        outputs = [cast(torch.Tensor, layer(x)) for layer in self._layers]
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
+
+
+class Packed4bit:
+    """`Linear4bit` layers side by side; few rows on a GPU go through a kernel of our own."""
+
+    def __init__(self, layers: Sequence[Any]) -> None:
+        self._layers = Separate(layers)
+        self._kernel: Callable[[torch.Tensor], torch.Tensor] | None = None
+        if dispatch.uses_kernels(layers[0].weight) and all(
+            layer.weight.quant_state.quant_type == "nf4" and layer.weight.quant_state.blocksize == 64
+            for layer in layers
+        ):
+            self._kernel = _nf4_kernel(layers)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        if self._kernel is not None and len(x) <= MOST_KERNEL_ROWS:
+            return self._kernel(x)
+        return self._layers(x)
+
+
+def _nf4_kernel(layers: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The product with the layers' weights stacked, of which the layers' own weights become views."""
+    from inference.kernels.nf4 import Nf4Weight, nf4_linear
+
+    weight = Nf4Weight.stack([Nf4Weight.of(layer) for layer in layers])
+    start = 0
+    for layer in layers:
+        shape = layer.weight.shape
+        end = start + int(layer.out_features)
+        layer.weight.data = weight.packed[start:end].view(shape).view(layer.weight.dtype)
+        start = end
+
+    def multiply(x: torch.Tensor) -> torch.Tensor:
+        out = x.new_empty(len(x), len(weight.packed))
+        with dispatch.launching_for(x):
+            nf4_linear(x.contiguous(), weight, out)
+        return out
+
+    return multiply
+
+
+def projection(*layers: nn.Module) -> Projection:
+    """The layers' outputs next to each other, (rows, sum of outs); what can be is fused for that."""
+    kinds = {type(layer) for layer in layers}
+    if kinds == {nn.Linear}:
+        return Dense(fuse([cast(nn.Parameter, layer.weight) for layer in layers]))
+    if {kind.__name__ for kind in kinds} == {"Linear4bit"}:
+        return Packed4bit(layers)
+    return Separate(layers)
+
+
+@torch.no_grad()
+def fuse(parameters: Sequence[nn.Parameter]) -> torch.Tensor:
+    """The matrices stacked along their first dimension; the parameters become views of the stack.
+
+    Doing it again finds the stack that is there.
+    """
+    first = parameters[0]
+    if len(parameters) == 1:
+        return first.data
+    rows = sum(len(parameter) for parameter in parameters)
+    if not _are_stacked(parameters):
+        stack = torch.cat([parameter.data for parameter in parameters])
+        for parameter, part in zip(
+            parameters, torch.split(stack, [len(each) for each in parameters]), strict=True
+        ):
+            parameter.data = part
+    return first.data.as_strided((rows, *first.shape[1:]), first.stride())
+
+
+def _are_stacked(parameters: Sequence[nn.Parameter]) -> bool:
+    storage = parameters[0].untyped_storage().data_ptr()
+    expected = parameters[0].data_ptr()
+    for parameter in parameters:
+        if (
+            parameter.untyped_storage().data_ptr() != storage
+            or parameter.data_ptr() != expected
+            or not parameter.is_contiguous()
+        ):
+            return False
+        expected += parameter.nbytes
+    return True
+
+
+def embedding_table(model: IdeficsForVisionText2Text) -> torch.Tensor:
+    """(vocabulary with the added tokens, hidden): one look-up without asking which id is an added one."""
+    table = model.model.embed_tokens
+    if table.num_additional_embeddings == 0:
+        return cast(torch.Tensor, table.weight.data)
+    return fuse([table.weight, table.additional_embedding.weight])
+
+
+def head_matrix(model: IdeficsForVisionText2Text) -> torch.Tensor:
+    """(vocabulary with the added tokens, hidden)."""
+    head = model.lm_head
+    if head.out_additional_features == 0:
+        return cast(torch.Tensor, head.weight.data)
+    return fuse([head.weight, head.additional_fc.weight])

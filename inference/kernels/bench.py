@@ -1,0 +1,162 @@
+"""Measures the kernels on a GPU, beside what they replace: `python -m inference.kernels.bench`.
+
+Everything runs in CUDA graphs and on the shapes of the 9B model, over more memory than the cache holds. The
+share is that of the device's copy bandwidth, counting the bytes that must be read.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from time import perf_counter
+
+import torch
+import triton
+from bitsandbytes import matmul_4bit
+from bitsandbytes.functional import QuantState, get_4bit_type
+from torch.nn.functional import scaled_dot_product_attention
+
+from inference.kernels.nf4 import BLOCK_SIZE, Nf4Weight, nf4_linear
+from inference.kernels.paged_attention import PAGE_SIZE, paged_decode_attention
+from inference.measuring import copy_bandwidth
+
+HEADS, HEAD_DIM = 32, 128
+LAYERS = 16
+"""Of the 32: enough that one row's keys and values do not stay in the cache."""
+LOADS = ((1, 512), (8, 512), (32, 64), (32, 512), (64, 512))
+"""Rows, and tokens of each."""
+WIDTH = 2048 // PAGE_SIZE
+ROWS = (1, 2, 4, 8, 32, 64)
+HIDDEN, INTERMEDIATE = 4096, 11008
+MLP = ((2 * INTERMEDIATE, HIDDEN), (HIDDEN, INTERMEDIATE))
+MATRICES = (
+    *(32 * ((3 * HIDDEN, HIDDEN), (HIDDEN, HIDDEN), *MLP)),
+    *(8 * ((HIDDEN, HIDDEN), (HIDDEN, HIDDEN), *MLP)),
+)
+"""(outputs, inputs) of a decode step, with what has the same input in one."""
+REPLAYS = 20
+ROW = "{:<46} {:>11} {:>9} {:>8} {:>24}"
+
+
+def main() -> int:
+    """Measures and prints; returns the exit status."""
+    if not torch.cuda.is_available():
+        print("This measures a GPU, and there is none.", file=sys.stderr)
+        return 2
+    device = torch.device("cuda")
+    torch.manual_seed(0)
+    bandwidth = copy_bandwidth(device)
+    print(
+        f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}, triton {triton.__version__}, "
+        f"copy bandwidth {bandwidth / 1e9:.0f} GB/s"
+    )
+    print(ROW.format("", "time", "read", "share", "instead of"))
+    _measure_attention(device, bandwidth)
+    _measure_nf4(device, bandwidth)
+    return 0
+
+
+def _measure_attention(device: torch.device, bandwidth: float) -> None:
+    most = max(rows * tokens for rows, tokens in LOADS) // PAGE_SIZE
+    cache = torch.empty((LAYERS, 2, most, PAGE_SIZE, HEADS, HEAD_DIM), dtype=torch.bfloat16, device=device)
+    cache.normal_()
+    for rows, tokens in (*LOADS, (32, None)):
+        lengths = torch.full((rows,), tokens or 512, dtype=torch.int32, device=device)
+        if tokens is None:  # As unequal as conversations are; 512 on average.
+            lengths = torch.linspace(16, 1008, rows, device=device).int()
+        pages = (lengths + PAGE_SIZE - 1) // PAGE_SIZE
+        table = torch.zeros((rows, WIDTH), dtype=torch.int32, device=device)
+        shuffled = torch.randperm(most, device=device).int()
+        for row, end in enumerate(pages.cumsum(0).tolist()):
+            count = int(pages[row])
+            table[row, :count] = shuffled[end - count : end]
+        query = torch.randn((rows, HEADS, HEAD_DIM), dtype=torch.bfloat16, device=device)
+        out = torch.empty_like(query)
+
+        def kernel(
+            query: torch.Tensor = query,
+            table: torch.Tensor = table,
+            lengths: torch.Tensor = lengths,
+            out: torch.Tensor = out,
+        ) -> None:
+            for keys, values in cache:
+                paged_decode_attention(query, keys, values, table, lengths, out)
+
+        used = table[:, : int(pages.max())].long()
+
+        def gathered(query: torch.Tensor = query, used: torch.Tensor = used) -> None:
+            for layer in cache:
+                keys, values = (pages[used].flatten(1, 2).transpose(1, 2) for pages in layer)
+                scaled_dot_product_attention(query.unsqueeze(2), keys, values)
+
+        read = int(lengths.sum()) * 2 * HEADS * HEAD_DIM * cache.element_size()
+        name = f"attention, {rows} x {tokens or '16 to 1008'} tokens, one layer"
+        _report(name, _time(kernel) / LAYERS, read, bandwidth, "gather and SDPA", _time(gathered) / LAYERS)
+
+
+def _measure_nf4(device: torch.device, bandwidth: float) -> None:
+    table = get_4bit_type("nf4", device=device)
+    weights = [
+        Nf4Weight(
+            torch.randint(256, (outputs, inputs // 2), dtype=torch.uint8, device=device),
+            torch.rand((outputs, inputs // BLOCK_SIZE), device=device) / inputs**0.5,
+            table,
+        )
+        for outputs, inputs in MATRICES
+    ]
+    states = [
+        QuantState(
+            weight.scales.flatten(),
+            shape=torch.Size(shape),
+            code=table,
+            blocksize=BLOCK_SIZE,
+            quant_type="nf4",
+            dtype=torch.bfloat16,
+        )
+        for weight, shape in zip(weights, MATRICES, strict=True)
+    ]
+    read = sum(weight.packed.nbytes + weight.scales.nbytes for weight in weights)
+    for rows in ROWS:
+        sizes = {size for shape in MATRICES for size in shape}
+        vectors = {size: torch.randn((rows, size), dtype=torch.bfloat16, device=device) for size in sizes}
+        outs = {size: torch.empty_like(vector) for size, vector in vectors.items()}
+
+        def kernel(vectors: dict[int, torch.Tensor] = vectors, outs: dict[int, torch.Tensor] = outs) -> None:
+            for weight, (outputs, inputs) in zip(weights, MATRICES, strict=True):
+                nf4_linear(vectors[inputs], weight, outs[outputs])
+
+        def theirs(vectors: dict[int, torch.Tensor] = vectors) -> None:
+            for weight, state, (_, inputs) in zip(weights, states, MATRICES, strict=True):
+                matmul_4bit(vectors[inputs], weight.packed.view(-1, 1).t(), quant_state=state)
+
+        name = f"NF4, {rows} rows, all matrices of a step"
+        _report(name, _time(kernel), read, bandwidth, "bitsandbytes", _time(theirs))
+
+
+def _time(call: Callable[[], None]) -> float:
+    """Seconds of one call, captured and replayed."""
+    with torch.inference_mode():
+        call()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            call()
+        graph.replay()
+        torch.cuda.synchronize()
+        started = perf_counter()
+        for _ in range(REPLAYS):
+            graph.replay()
+        torch.cuda.synchronize()
+        return (perf_counter() - started) / REPLAYS
+
+
+def _report(name: str, seconds: float, read: int, bandwidth: float, other: str, theirs: float) -> None:
+    shown = (_shown(seconds), f"{read / 1e9:.3f} GB", f"{100 * read / bandwidth / seconds:.0f} %")
+    print(ROW.format(name, *shown, f"{other} {_shown(theirs)}"), flush=True)
+
+
+def _shown(seconds: float) -> str:
+    return f"{1e6 * seconds:.1f} us" if seconds < 1e-3 else f"{1e3 * seconds:.2f} ms"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

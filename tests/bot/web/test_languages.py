@@ -1,0 +1,81 @@
+"""The page in another language, and what it shows of modes, in a real browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.bot.conversation.chats import drawing, on_loop
+from tests.bot.web.chromium import CHROMIUM
+from tests.fake_engine import Cut, FakeEngine
+
+if not CHROMIUM.exists():
+    pytest.skip(f"there is no {CHROMIUM}, Debian's browser", allow_module_level=True)
+pytest.importorskip("playwright.async_api", reason="Playwright is not installed")
+
+from playwright.async_api import expect
+
+from tests.bot.web.test_playground import ask, browsing, upload
+
+
+@on_loop
+async def test_the_page_speaks_arabic_from_right_to_left(tmp_path: Path) -> None:
+    async with browsing(FakeEngine(ValueError("a bug")), tmp_path) as page:
+        await expect(page.locator("html")).to_have_attribute("dir", "ltr")
+        await page.get_by_label("Language").select_option("العربية")
+        await page.get_by_role("heading", name="أره صورة").wait_for()
+        await expect(page.locator("html")).to_have_attribute("dir", "rtl")
+        await expect(page.locator("html")).to_have_attribute("lang", "ar")
+        await expect(page.get_by_label("المهمة").locator("option").first).to_have_text("محادثة")
+        await page.locator("#text").fill("ما هذا؟")
+        await page.get_by_role("button", name="إرسال").click()
+        # Not only the page: what the bot says of itself too.
+        await expect(page.locator(".note")).to_contain_text("حدث خطأ من جهتي")
+        await expect(page.get_by_role("button", name="جواب آخر")).to_be_visible()
+        overflow = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        assert await page.evaluate(overflow) is False
+
+
+@on_loop
+async def test_versions_are_browsed_and_an_answer_goes_on(tmp_path: Path) -> None:
+    async with browsing(FakeEngine(Cut("A red"), [" square."], "Two."), tmp_path) as page:
+        await upload(page, drawing("red"))
+        await ask(page, "What?")
+        await page.get_by_role("button", name="Continue").click()
+        answer = page.locator(".answer-text")
+        await expect(answer).to_have_text("A red square.")
+        await expect(page.get_by_role("button", name="Continue")).to_have_count(0)
+        await page.get_by_role("button", name="Regenerate").click()
+        await expect(answer).to_have_text("Two.")
+        await expect(page.locator(".versions")).to_contain_text("2/2")
+        await expect(page.get_by_role("button", name="Later answer")).to_be_disabled()
+        await page.get_by_role("button", name="Earlier answer").click()
+        await expect(answer).to_have_text("A red square.")
+        await expect(page.locator(".versions")).to_contain_text("1/2")
+
+
+@on_loop
+async def test_examples_are_added_and_followed_and_labels_have_bars(tmp_path: Path) -> None:
+    async with browsing(FakeEngine("BLUE!"), tmp_path) as page:
+        await page.get_by_label("Task").select_option("Examples")
+        await upload(page, drawing("red"))
+        await expect(page.get_by_role("button", name="Send", exact=True)).to_be_disabled()
+        await page.get_by_label("The answer to the example's picture").fill("RED!")
+        await page.get_by_role("button", name="Add as example").click()
+        await expect(page.get_by_role("list", name="Examples").locator("li")).to_contain_text("RED!")
+        await upload(page, drawing("blue"))
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.locator(".answer-text")).to_have_text("BLUE!")
+
+        await page.get_by_label("Task").select_option("Labels")
+        await page.get_by_label("Labels, separated by commas").fill('house, "a tree, or two"')
+        await upload(page, drawing("blue"))
+        await page.get_by_role("button", name="Send", exact=True).click()
+        rows = page.locator(".ranking li")
+        await expect(rows).to_have_count(2)
+        await expect(rows.first).to_contain_text("house67%")
+        widths = [
+            await bar.evaluate("one => one.clientWidth") for bar in await page.locator(".share div").all()
+        ]
+        assert abs(widths[0] - 2 * widths[1]) <= 2

@@ -1,0 +1,175 @@
+"""Shows that the tests see what must not go wrong: `python -m tests.inference.engine.mutations`.
+
+Each mutation is applied to a copy of the sources, in which some test must then fail. The exit status is 1
+if one survives.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+TESTS = "tests/inference/engine"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """`old` becomes `new` in a file of the engine; `tests` are those that should notice, as for pytest -k."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTATIONS = [
+    Mutation(
+        "the picture's hash is left out of the prefix key",
+        "prefixes.py",
+        'digest = digests[picture] if picture >= 0 else b""',
+        'digest = b"any" if picture >= 0 else b""',
+        "conversation_goes_on",
+    ),
+    Mutation(
+        "the query's norm is used for keys",
+        "model.py",
+        "Norm(attention.k_layer_norm)",
+        "Norm(attention.q_layer_norm)",
+        "mixed_arrivals and 80b and CPU",
+    ),
+    Mutation(
+        "the gate is dropped for tokens that see no picture, in reading",
+        "attention.py",
+        ".masked_fill(~self.sees[:, None, None], 0.0)",
+        "",
+        "mixed_arrivals and CPU",
+    ),
+    Mutation(
+        "the gate is dropped for tokens that see no picture, in decoding",
+        "attention.py",
+        "return seen.masked_fill((self.picture_lengths == 0)[:, None, None], 0.0)",
+        "return seen",
+        "mixed_arrivals and CPU",
+    ),
+    Mutation(
+        "the layer's gate is not applied",
+        "model.py",
+        "self._mlp_norm.of_sum(hidden, attended, self._attention_gate)",
+        "self._mlp_norm.of_sum(hidden, attended)",
+        "mixed_arrivals and CPU",
+    ),
+    Mutation(
+        "beams keep their own keys and values instead of their parent's",
+        "beams.py",
+        "tables = [self.tables[parent][:full] for parent in parents]",
+        "tables = [(self.tables[beam] or self.tables[0])[:full] for beam in range(len(parents))]",
+        "mixed_arrivals and CPU",
+    ),
+    Mutation(
+        "the page that a beam has begun is not copied",
+        "beams.py",
+        "pairs.append((self.tables[parent][full], table[-1]))",
+        "pass",
+        "mixed_arrivals and CPU",
+    ),
+    Mutation(
+        "in reading a token sees the one after it",
+        "prefill.py",
+        "(keys <= sequences.pad(on_device)[..., None])",
+        "(keys <= 1 + sequences.pad(on_device)[..., None])",
+        "mixed_arrivals and CPU",
+    ),
+    Mutation(
+        "in reading a token does not see itself",
+        "prefill.py",
+        "(keys <= sequences.pad(on_device)[..., None])",
+        "(keys <= (sequences.pad(on_device) - 1).clamp(min=0)[..., None])",
+        "mixed_arrivals and CPU",
+    ),
+    Mutation(
+        "in decoding a token sees one too many",
+        "attention.py",
+        "mask = torch.arange(keys.shape[1]) < lengths[:, None]",
+        "mask = torch.arange(keys.shape[1]) <= lengths[:, None]",
+        "mixed_arrivals and CPU",
+    ),
+    Mutation(
+        "a shared page that is filled in part is not copied",
+        "context.py",
+        "self.copy_pages([(found[full], own[0])])",
+        "pass",
+        "conversation_goes_on",
+    ),
+    Mutation(
+        "pages are given back while they are remembered",
+        "prefixes.py",
+        "self._pool.share(kept)",
+        "pass",
+        "mixed_arrivals and CPU",
+    ),
+    Mutation(
+        "positions are off by one in decoding",
+        "rows.py",
+        "positions = (lengths - 1).clamp(min=0).long()",
+        "positions = lengths.long()",
+        "mixed_arrivals and CPU",
+    ),
+    Mutation(
+        "who leaves takes another row's logits along",
+        "decoding.py",
+        "rows = [row_of[beam] for beam in range(job.num_rows)]",
+        "rows = [row for row, seat in enumerate(self._seats) if seat.job is job] or [0] * job.num_rows",
+        "any_schedule or mixed_arrivals",
+    ),
+    Mutation(
+        "what is no number stays in the pages",
+        "context.py",
+        "self._clear([page for page in pages if self.pool.users(page) == 1])",
+        "pass",
+        "poisoned_picture",
+    ),
+]
+
+
+def survives(mutation: Mutation) -> bool:
+    """Whether the tests pass although the engine is mutated."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("inference", "tests"):
+            shutil.copytree(ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        file = Path(folder) / "inference" / "engine" / mutation.file
+        source = file.read_text(encoding="utf-8")
+        if mutation.old not in source:
+            raise ValueError(f"{mutation.file} no longer has what the mutation {mutation.name!r} changes")
+        file.write_text(source.replace(mutation.old, mutation.new), encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", TESTS]
+        environment = os.environ | {"PYTHONPATH": folder, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [*command, "-k", mutation.tests], cwd=folder, env=environment, capture_output=True, check=False
+        )
+        if done.returncode not in (0, 1):
+            raise RuntimeError(done.stdout.decode() + done.stderr.decode())
+        return done.returncode == 0
+
+
+def main() -> int:
+    """Tries every mutation, or those whose names contain the first argument; returns the exit status."""
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    survivors = 0
+    for mutation in MUTATIONS:
+        if wanted in mutation.name:
+            survived = survives(mutation)
+            survivors += survived
+            print(f"{'SURVIVES' if survived else 'is caught':>10}: {mutation.name}", flush=True)
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

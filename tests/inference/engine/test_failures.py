@@ -1,0 +1,195 @@
+"""The request that fails, and only that one; a device that fails once, or for good."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from transformers import PreTrainedTokenizerBase
+from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
+
+from inference import EngineError, EngineSettings, Options, PictureError, Prompt
+from inference.engine.machine import Machine
+from inference.pictures import Preprocessor
+from inference.worker import DeviceLostError
+from tests.inference.checkpoints import PICTURE_SIZE, picture, small_config, small_model
+from tests.inference.engine.stepping import SMALL_MEMORY, Outcome, Stepped
+from tests.inference.oracle import PROMPTS, Oracle
+
+POISONED: Prompt = ["This", picture("black"), "cannot be seen"]
+OPTIONS = [
+    Options(max_new_tokens=10),
+    Options(max_new_tokens=10, num_beams=2),
+    Options(max_new_tokens=10, temperature=1.0, seed=5),
+]
+AHEAD = EngineSettings(context_bytes=2**20, picture_bytes=2**17, most_rows=8, runs_ahead=True)
+
+
+@pytest.fixture
+def model() -> IdeficsForVisionText2Text:
+    return small_model(small_config(qk_layer_norms=True))
+
+
+def when_poisoned(
+    model: IdeficsForVisionText2Text, act: Callable[[torch.Tensor, torch.Tensor], None]
+) -> None:
+    """Has `act(output, rows)` called when the encoder has encoded the black picture, at those rows."""
+    poison = torch.from_numpy(Preprocessor(size=PICTURE_SIZE)(picture("black")))
+
+    def look(_: object, args: object, kwargs: dict[str, torch.Tensor], output: Any) -> None:
+        rows = (kwargs["pixel_values"] == poison).flatten(1).all(dim=1)
+        if rows.any():
+            act(output.last_hidden_state, rows)
+
+    model.model.vision_model.register_forward_hook(look, with_kwargs=True)
+
+
+def choke(output: torch.Tensor, rows: torch.Tensor) -> None:
+    raise RuntimeError("the encoder choked")
+
+
+def spoil(output: torch.Tensor, rows: torch.Tensor) -> None:
+    output[rows] = torch.nan
+
+
+@pytest.mark.parametrize("settings", [SMALL_MEMORY, AHEAD], ids=["", "ahead"])
+@pytest.mark.parametrize("options", OPTIONS, ids=["greedy", "beams", "drawn"])
+@pytest.mark.parametrize(("act", "words"), [(choke, "log"), (spoil, "overflowed")])
+def test_a_poisoned_picture_fails_its_request_and_no_other(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    caplog: pytest.LogCaptureFixture,
+    settings: EngineSettings,
+    options: Options,
+    act: Callable[[torch.Tensor, torch.Tensor], None],
+    words: str,
+) -> None:
+    oracle = Oracle(model, small_tokenizer)
+    expected = [oracle.answer(prompt, max_new_tokens=10) for prompt in PROMPTS]
+    when_poisoned(model, act)
+    stepped = Stepped(model, small_tokenizer, settings)
+    for _ in range(2):
+        outcomes = [stepped.ask(prompt, Options(max_new_tokens=10))[1] for prompt in PROMPTS]
+        poisoned = stepped.ask(POISONED, options)[1]
+        ranked = stepped.rank(POISONED, ["a", "tree"])[1]
+        stepped.keep_finishing()
+        for failed in (poisoned, ranked):
+            assert type(failed.error) is EngineError
+            assert words in str(failed.error)
+        assert [outcome.token_ids for outcome in outcomes] == expected
+    stepped.finish()
+    assert ("the encoder choked" in caplog.text) == (act is choke)
+
+
+def test_a_picture_that_cannot_be_converted(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    stepped = Stepped(model, small_tokenizer)
+    broken = stepped.ask(["A", Image.new("RGB", (0, 0)), "picture"], OPTIONS[0])[1]
+    other = stepped.ask(PROMPTS[1], OPTIONS[0])[1]
+    stepped.finish()
+    assert isinstance(broken.error, PictureError)
+    assert len(other.token_ids) == 10
+
+
+class Failing:
+    """Has the machine's steps with certain numbers fail, over all machines made."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *numbers: int) -> None:
+        self.made = 0
+        self._steps = 0
+        step, make = Machine.step, Machine.__init__
+
+        def counted(machine: Machine, rows: int, plain: bool) -> None:
+            self._steps += 1
+            if self._steps in numbers:
+                raise RuntimeError("CUDA error: an illegal memory access was encountered")
+            step(machine, rows, plain)
+
+        def noted(machine: Machine, *arguments: Any) -> None:
+            self.made += 1
+            make(machine, *arguments)
+
+        monkeypatch.setattr(Machine, "step", counted)
+        monkeypatch.setattr(Machine, "__init__", noted)
+
+
+@pytest.mark.parametrize("settings", [SMALL_MEMORY, AHEAD], ids=["", "ahead"])
+def test_after_a_failure_of_the_device_all_go_on_where_they_were(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    settings: EngineSettings,
+) -> None:
+    def all_asked(stepped: Stepped) -> list[Outcome]:
+        outcomes = [stepped.ask(prompt, options)[1] for prompt in PROMPTS[1:4] for options in OPTIONS]
+        stepped.finish()
+        return outcomes
+
+    expected = [outcome.token_ids for outcome in all_asked(Stepped(model, small_tokenizer, settings))]
+    failing = Failing(monkeypatch, 3, 9)
+    with caplog.at_level(logging.WARNING):
+        outcomes = all_asked(Stepped(model, small_tokenizer, settings))
+    assert [outcome.token_ids for outcome in outcomes] == expected
+    assert failing.made == 3
+    assert "illegal memory access" in caplog.text
+    assert "The device works again" in caplog.text
+
+
+def test_a_device_that_fails_again_at_once_fails_what_ran(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stepped = Stepped(model, small_tokenizer)
+    Failing(monkeypatch, 2, 3)
+    outcomes = [stepped.ask(PROMPTS[1], options)[1] for options in OPTIONS]
+    stepped.finish()
+    assert all(type(outcome.error) is EngineError for outcome in outcomes)
+    assert len(stepped.answer(PROMPTS[1], OPTIONS[0]).token_ids) == 10
+
+
+def test_a_device_that_does_not_come_back_is_lost(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stepped = Stepped(model, small_tokenizer)
+    Failing(monkeypatch, 2)
+
+    def refuse(_: object, *arguments: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(Machine, "__init__", refuse)
+    request, _ = stepped.ask(PROMPTS[1], OPTIONS[0])
+    stepped.step()
+    with pytest.raises(DeviceLostError):
+        stepped.step()
+    assert stepped.engine.running == [request]  # which the worker fails
+
+
+def test_memory_that_runs_out_in_reading_fails_the_request_with_advice(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stepped = Stepped(model, small_tokenizer)
+    forward = stepped.engine.machine.decoder.forward
+
+    def short_of_memory(token_ids: torch.Tensor, *arguments: Any) -> torch.Tensor:
+        if len(token_ids) > 20:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(token_ids, *arguments)
+
+    monkeypatch.setattr(stepped.engine.machine.decoder, "forward", short_of_memory)
+    long = stepped.ask(["word " * 12], OPTIONS[0])[1]
+    short = [stepped.ask(PROMPTS[2], options)[1] for options in OPTIONS]
+    stepped.finish()
+    assert isinstance(long.error, EngineError)
+    assert "not enough memory" in str(long.error)
+    assert all(outcome.reply is not None for outcome in short)

@@ -1,0 +1,184 @@
+"""Waiting for memory and turns; what is remembered makes room."""
+
+from __future__ import annotations
+
+import pytest
+from transformers import PreTrainedTokenizerBase
+from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
+
+from inference import EngineSettings, Generated, Options, Prompt, PromptError
+from inference.engine.pages import OutOfPages, PagePool
+from inference.engine.prefixes import Beginning, Prefixes
+from inference.loading import adopt_model
+from tests.inference.checkpoints import picture, small_config, small_model
+from tests.inference.engine.stepping import Stepped
+from tests.inference.oracle import PROMPTS, RED, Oracle
+
+A_PAGE = 2 * 16 * 64 * 4 * 4
+A_PICTURE = 2 * 16 * 64 * 4 * 2
+
+
+@pytest.fixture(scope="module")
+def model() -> IdeficsForVisionText2Text:
+    return small_model(small_config(qk_layer_norms=True))
+
+
+def with_pages(pages: int, pictures: int = 8, **changes: int) -> EngineSettings:
+    return EngineSettings(context_bytes=pages * A_PAGE, picture_bytes=pictures * A_PICTURE, **changes)
+
+
+def test_requests_wait_for_pages(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    oracle = Oracle(model, small_tokenizer)
+    stepped = Stepped(model, small_tokenizer, with_pages(6))
+    outcomes = [stepped.ask(prompt, Options(max_new_tokens=12))[1] for prompt in PROMPTS]
+    stepped.step()
+    assert 1 <= len(stepped.engine.running) < len(PROMPTS)
+    stepped.finish()
+    for prompt, outcome in zip(PROMPTS, outcomes, strict=True):
+        assert outcome.token_ids == oracle.answer(prompt, max_new_tokens=12)
+
+
+def test_what_can_never_fit_is_refused_at_once(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    stepped = Stepped(model, small_tokenizer, with_pages(4, pictures=2, most_rows=3))
+    many: Prompt = [RED, picture("blue"), picture("green"), "Which?"]
+    refused = [
+        stepped.ask([Generated((300,) * 100)], Options())[1],
+        stepped.ask(PROMPTS[0], Options(max_new_tokens=10, num_beams=4))[1],
+        stepped.ask(many, Options(max_new_tokens=1))[1],
+        stepped.ask(PROMPTS[4], Options(max_new_tokens=20, num_beams=3))[1],
+    ]
+    accepted = stepped.ask(PROMPTS[0], Options(max_new_tokens=4))[1]
+    stepped.finish()
+    for outcome, words in zip(refused, ["memory for", "3 beams", "room for 2", "memory for"], strict=True):
+        assert isinstance(outcome.error, PromptError)
+        assert words in str(outcome.error)
+    assert len(accepted.token_ids) == 4
+
+
+def test_pictures_wait_for_slots_and_are_encoded_once(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    oracle = Oracle(model, small_tokenizer)
+    encoded: list[int] = []
+    hook = model.model.vision_model.register_forward_pre_hook(
+        lambda _, args, kwargs: encoded.append(len(kwargs["pixel_values"])), with_kwargs=True
+    )
+    stepped = Stepped(model, small_tokenizer, with_pages(40, pictures=2))
+    prompts: list[Prompt] = [
+        ["What?", picture(colour), "It is"] for colour in ("red", "blue", "green", "red")
+    ]
+    outcomes = [stepped.ask(prompt, Options(max_new_tokens=6))[1] for prompt in prompts]
+    stepped.keep_finishing()
+    assert sum(encoded) == 3 or sum(encoded) == 4  # the first may have made room before it came again
+    before = sum(encoded)
+    stepped.ask(["And what is", picture("red"), "this?"], Options(max_new_tokens=2))
+    stepped.keep_finishing()
+    assert sum(encoded) == before
+    hook.remove()
+    stepped.finish()
+    for prompt, outcome in zip(prompts, outcomes, strict=True):
+        assert outcome.token_ids == oracle.answer(prompt, max_new_tokens=6)
+
+
+def test_nobody_has_to_wait_for_all_of_anothers_requests(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    stepped = Stepped(model, small_tokenizer, with_pages(40, most_rows=2))
+    greedy = [stepped.ask(PROMPTS[0], Options(max_new_tokens=4), queue_key="a")[1] for _ in range(10)]
+    modest = stepped.ask(PROMPTS[0], Options(max_new_tokens=4), queue_key="b")[1]
+    while not modest.is_over:
+        stepped.step()
+    assert sum(outcome.is_over for outcome in greedy) <= 2
+    stepped.finish()
+
+
+def test_running_answers_go_on_while_a_long_prompt_is_read(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    stepped = Stepped(model, small_tokenizer, with_pages(60, chunk_tokens=8))
+    _, running = stepped.ask(PROMPTS[0], Options(max_new_tokens=60))
+    stepped.step()
+    _, long = stepped.ask([Generated(tuple(range(300, 400)))], Options(max_new_tokens=4))
+    lengths = []
+    while not long.pieces and not long.is_over:
+        before = _generated(stepped)
+        stepped.step()
+        lengths.append(_generated(stepped) - before)
+    assert len(lengths) >= 100 // 8
+    assert set(lengths[:-1]) == {1}
+    stepped.finish()
+    assert running.reply is not None
+
+
+def _generated(stepped: Stepped) -> int:
+    return int(stepped.engine.machine.rows.lengths[0])
+
+
+def test_weights_are_shared_with_the_model_not_doubled(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    Stepped(adopt_model(model, small_tokenizer).model, small_tokenizer)
+    attention = model.model.layers[0].self_attn
+    stored = attention.q_proj.weight.untyped_storage()
+    assert attention.v_proj.weight.untyped_storage().data_ptr() == stored.data_ptr()
+    assert stored.nbytes() == 3 * attention.q_proj.weight.nbytes
+    again = attention.q_proj.weight.data_ptr()
+    Stepped(model, small_tokenizer)
+    assert attention.q_proj.weight.data_ptr() == again
+
+
+def beginning(token_ids: list[int], pictures: str) -> Beginning:
+    """`pictures` has a letter for what each token sees, or a space."""
+    names = sorted(set(pictures) - {" "})
+    views = [names.index(name) if name != " " else -1 for name in pictures]
+    return Beginning.of(token_ids, views, [name.encode() for name in names])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "common"),
+    [
+        (([1, 2, 3, 4], "    "), ([1, 2, 3, 4], "    "), 4),
+        (([1, 2, 3, 4], "    "), ([1, 2, 5, 4], "    "), 2),
+        (([1, 2, 3], "   "), ([1, 2, 3, 4], "    "), 3),
+        (([1, 2, 3], "   "), ([9, 2, 3], "   "), 0),
+        (([1, 8, 3, 4], " aaa"), ([1, 8, 3, 4], " aaa"), 4),
+        (([1, 8, 3, 4], " aaa"), ([1, 8, 3, 4], " bbb"), 1),
+        (([1, 8, 3, 8, 4], " aabb"), ([1, 8, 3, 8, 4], " aacc"), 3),
+        (([1, 8, 3, 8, 4], " aabb"), ([1, 8, 3, 8, 4], " aaaa"), 3),
+        (([1, 8, 3, 4], " aaa"), ([1, 8, 3, 4], " aa "), 3),
+        (([], ""), ([1], " "), 0),
+    ],
+)
+def test_the_longest_common_beginning(
+    one: tuple[list[int], str], other: tuple[list[int], str], common: int
+) -> None:
+    assert beginning(*one).common(beginning(*other)) == common
+    assert beginning(*other).common(beginning(*one)) == common
+
+
+def test_beginnings_are_forgotten_oldest_first_and_give_their_pages_back() -> None:
+    pool = PagePool(10)
+    prefixes = Prefixes(pool, 2)
+    for first in (1, 2):
+        pages = pool.take(2)
+        prefixes.remember(beginning([first] * 20, " " * 20), pages)
+        pool.release(pages)
+    assert prefixes.longest(beginning([1] * 30, " " * 30))[0] == 20
+    pages = pool.take(1)
+    prefixes.remember(beginning([3] * 4, " " * 4), pages)
+    pool.release(pages)
+    assert prefixes.longest(beginning([2] * 30, " " * 30))[0] == 0
+    assert prefixes.longest(beginning([1] * 30, " " * 30))[0] == 20
+    longer = pool.take(3)
+    prefixes.remember(beginning([1] * 40, " " * 40), longer)
+    pool.release(longer)
+    assert len(prefixes) == 2
+    while prefixes.forget():
+        pass
+    assert pool.free == pool.size == 9
+    with pytest.raises(OutOfPages):
+        pool.take(10)

@@ -1,0 +1,108 @@
+"""Labels compared: the model's own probabilities, the prompt computed once."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import PreTrainedTokenizerBase
+from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
+
+from inference import EngineSettings, Options, Prompt
+from inference.engine.jobs import LABELS_AT_ONCE
+from inference.loading import adopt_model
+from inference.prepared import PreparedPicture
+from inference.reference import ReferenceRunner
+from tests.inference.checkpoints import small_config, small_model
+from tests.inference.engine.stepping import SMALL_MEMORY, Stepped
+from tests.inference.oracle import PROMPTS, RED, VARIANTS, Oracle
+
+PROMPT: Prompt = ["Classify the following image.\n", RED, "Category:"]
+LABELS = [
+    "cars",
+    "car",
+    "city landscape",
+    "tree",
+    "Eiffel Tower at night",
+    *(f"{first} {second}" for first in ("house", "dog", "sun", "boat") for second in ("one", "two", "x", "")),
+]
+LABELS = [label.strip() for label in LABELS]
+
+
+@pytest.fixture(params=VARIANTS)
+def any_model(request: pytest.FixtureRequest) -> IdeficsForVisionText2Text:
+    return small_model(small_config(**VARIANTS[request.param]))
+
+
+def expected(
+    model: IdeficsForVisionText2Text, tokenizer: PreTrainedTokenizerBase, stepped: Stepped
+) -> list[tuple[str, float]]:
+    """What the reference engine says, on the calling thread."""
+    _, outcome = stepped.rank(PROMPT, LABELS)
+    reference = ReferenceRunner(adopt_model(model, tokenizer), stepped.line)
+    reference.step()
+    assert outcome.ranked is not None, outcome.error
+    return outcome.ranked
+
+
+def test_ranks_as_the_reference_does(
+    any_model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    settings = EngineSettings(
+        context_bytes=64 * 2 * 16 * 64 * 4 * 4, picture_bytes=2**17, idle_chunk_tokens=9
+    )
+    stepped = Stepped(any_model, small_tokenizer, settings)
+    reference = expected(any_model, small_tokenizer, stepped)
+    assert len(LABELS) > LABELS_AT_ONCE
+    outcome = stepped.rank(PROMPT, LABELS)[1]
+    answers = [stepped.ask(prompt, Options(max_new_tokens=7))[1] for prompt in PROMPTS]
+    stepped.finish()
+    assert outcome.ranked is not None, outcome.error
+    assert [label for label, _ in outcome.ranked] == [label for label, _ in reference]
+    assert dict(outcome.ranked) == pytest.approx(dict(reference), abs=1e-4)
+    oracle = Oracle(any_model, small_tokenizer)
+    for prompt, answer in zip(PROMPTS, answers, strict=True):
+        assert answer.token_ids == oracle.answer(prompt, max_new_tokens=7)
+
+
+def test_the_prompt_is_computed_once(
+    small_tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stepped = Stepped(small_model(small_config()), small_tokenizer)
+    decoder = stepped.engine.machine.decoder
+    computed: list[int] = []
+    forward = decoder.forward
+
+    def counted(token_ids: torch.Tensor, *arguments: object) -> torch.Tensor:
+        computed.append(len(token_ids))
+        return forward(token_ids, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(decoder, "forward", counted)
+    request, _ = stepped.rank(PROMPT, LABELS)
+    stepped.keep_finishing()
+    labels = sum(len(ids) - 1 for ids in request.labels.values())
+    assert sum(computed) == len(request.prompt.token_ids) + labels
+    computed.clear()
+    stepped.rank(PROMPT, LABELS)
+    stepped.finish()
+    assert sum(computed) == 1 + labels
+
+
+def test_a_cancelled_ranking_ends_between_two_passes(small_tokenizer: PreTrainedTokenizerBase) -> None:
+    stepped = Stepped(small_model(small_config()), small_tokenizer, SMALL_MEMORY)
+    request, outcome = stepped.rank(PROMPT, LABELS)
+    stepped.step()
+    assert stepped.engine.running == [request]
+    request.cancelled = True
+    stepped.step()
+    assert not stepped.engine.has_work()
+    assert not outcome.is_over
+    stepped.finish()
+
+
+def test_pictures_are_known_by_all_their_pixels() -> None:
+    pixels = torch.zeros(3, 8, 8).numpy()
+    other = pixels.copy()
+    other[2, 7, 7] = 1e-6
+    assert PreparedPicture.of(pixels).digest != PreparedPicture.of(other).digest
+    assert PreparedPicture.of(pixels).digest == PreparedPicture.of(pixels.copy()).digest
+    assert len(PreparedPicture.of(pixels).digest) == 32

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from unittest import mock
+
+import pytest
+import torch
+from bitsandbytes.functional import dequantize_4bit
+from bitsandbytes.nn import Linear4bit
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("triton", reason="Triton is not installed")
+
+from inference.kernels import nf4
+from inference.kernels.nf4 import BLOCK_SIZE, MOST_ROWS, Nf4Weight, nf4_linear
+
+ON_GPU = torch.cuda.is_available()
+# The interpreter multiplies no matrices of bfloat16; on a GPU each combination is compiled.
+TYPES = (torch.bfloat16,) if ON_GPU else (torch.float32, torch.float16)
+BLOCKS = (1, 33) if ON_GPU else (1, 2, 9, 20)
+# Of the results' spread: the largest are several times that, and weights and results are rounded to the type.
+TOLERANCES = {torch.float32: 1e-5, torch.float16: 5e-3, torch.bfloat16: 4e-2}
+
+
+def quantised(
+    outputs: int, inputs: int, device: torch.device, *, nested: bool = True, quant_type: str = "nf4"
+) -> Linear4bit:
+    linear = Linear4bit(inputs, outputs, bias=False, quant_type=quant_type, compress_statistics=nested)
+    generator = torch.Generator().manual_seed(outputs)
+    weight = torch.randn((outputs, inputs // 32, 32), generator=generator)
+    # The scales differ, so that a wrong one shows.
+    weight *= torch.rand((outputs, inputs // 32, 1), generator=generator)
+    linear.weight.data = weight.view(outputs, inputs)
+    return linear.to(device)
+
+
+def check(linear: Linear4bit | list[Linear4bit], weight: Nf4Weight, rows: int, dtype: torch.dtype) -> None:
+    """Compares with bitsandbytes' own unpacking and a product in float32."""
+    layers = linear if isinstance(linear, list) else [linear]
+    unpacked = torch.cat([dequantize_4bit(one.weight.data, one.weight.quant_state).float() for one in layers])
+    x = torch.randn(rows, unpacked.shape[1], generator=torch.Generator().manual_seed(rows))
+    x = x.to(unpacked.device, dtype)
+    out = torch.full((rows, unpacked.shape[0]), float("nan"), device=x.device, dtype=dtype)
+    nf4_linear(x, weight, out)
+    expected = x.float() @ unpacked.T
+    assert (out.float() - expected).abs().max() <= TOLERANCES[dtype] * expected.std()
+
+
+@settings(max_examples=40 if ON_GPU else 20, deadline=None, derandomize=True)
+@given(
+    outputs=st.integers(2, 5000 if ON_GPU else 200),
+    blocks=st.sampled_from(BLOCKS),
+    rows=st.just(1) | st.integers(1, MOST_ROWS),
+    nested=st.booleans(),
+    dtype=st.sampled_from(TYPES),
+    programs=st.sampled_from((1, 264)),
+)
+def test_it_equals_unpacking_and_multiplying(
+    outputs: int,
+    blocks: int,
+    rows: int,
+    nested: bool,
+    dtype: torch.dtype,
+    programs: int,
+    device: torch.device,
+) -> None:
+    linear = quantised(outputs, blocks * BLOCK_SIZE, device, nested=nested)
+    with mock.patch.object(nf4, "_PROGRAMS", programs):
+        check(linear, Nf4Weight.of(linear), rows, dtype)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_layers_with_the_same_input_are_stacked(rows: int, device: torch.device) -> None:
+    layers = [quantised(outputs, 3 * BLOCK_SIZE, device) for outputs in (7, 130)]
+    check(layers, Nf4Weight.stack([Nf4Weight.of(one) for one in layers]), rows, TYPES[0])
+
+
+def test_the_packed_weight_is_not_copied(device: torch.device) -> None:
+    linear = quantised(6, BLOCK_SIZE, device)
+    assert Nf4Weight.of(linear).packed.data_ptr() == linear.weight.data_ptr()
+
+
+def test_what_it_cannot_read_is_refused(device: torch.device) -> None:
+    with pytest.raises(ValueError, match="fp4"):
+        Nf4Weight.of(quantised(8, BLOCK_SIZE, device, quant_type="fp4"))
+    with pytest.raises(ValueError, match="96"):
+        Nf4Weight.of(quantised(8, 96, device))
+
+
+@pytest.mark.skipif(not ON_GPU, reason="no GPU")
+@pytest.mark.parametrize("rows", [1, 2, 32, 64])
+@pytest.mark.parametrize(("outputs", "inputs"), [(12288, 4096), (4096, 11008), (22016, 4096)])
+def test_it_is_right_at_the_size_of_the_9b_model(
+    outputs: int, inputs: int, rows: int, device: torch.device
+) -> None:
+    linear = quantised(outputs, inputs, device)
+    check(linear, Nf4Weight.of(linear), rows, torch.bfloat16)
+
+
+@pytest.mark.skipif(not ON_GPU, reason="no GPU")
+@pytest.mark.parametrize("rows", [1, 8])
+def test_it_is_captured_in_a_graph(rows: int, device: torch.device) -> None:
+    linear = quantised(4096, 4096, device)
+    weight = Nf4Weight.of(linear)
+    x = torch.zeros(rows, 4096, device=device, dtype=torch.bfloat16)
+    out = torch.empty_like(x)
+    nf4_linear(x, weight, out)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        nf4_linear(x, weight, out)
+    x.normal_()
+    graph.replay()
+    expected = torch.empty_like(out)
+    nf4_linear(x, weight, expected)
+    torch.testing.assert_close(out, expected, rtol=0, atol=0)

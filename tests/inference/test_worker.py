@@ -1,0 +1,130 @@
+"""The thread that steps a driver, and what happens when the driver fails or hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import pytest
+
+from inference import EngineError, Options, Reply
+from inference.line import Line
+from inference.prompt import EncodedPrompt
+from inference.requests import FutureListener, GenerationRequest, Request
+from inference.worker import DeviceLostError, Worker
+
+REPLY = Reply("text", (300,), "stop", 1, 0, 1)
+
+
+class Scripted:
+    """Takes one request at each step and does with it what the test says."""
+
+    def __init__(self, line: Line, act: Callable[[GenerationRequest], None]) -> None:
+        self._line = line
+        self._act = act
+        self.running: list[Request] = []
+
+    def has_work(self) -> bool:
+        return bool(self._line.waiting())
+
+    def step(self) -> None:
+        request = self._line.waiting()[0]
+        self._line.take(request)
+        self.running = [request]
+        assert isinstance(request, GenerationRequest)
+        self._act(request)
+        self.running = []
+
+
+def asked() -> tuple[GenerationRequest, asyncio.Future[Reply]]:
+    listener: FutureListener[Reply] = FutureListener()
+    nothing: Future[tuple[()]] = Future()
+    nothing.set_result(())
+    request = GenerationRequest(
+        prompt=EncodedPrompt((1, 300), (), (-1, -1)),
+        pictures=nothing,
+        options=Options(),
+        max_new_tokens=1,
+        listener=listener,
+    )
+    return request, listener.result
+
+
+def started(act: Callable[[GenerationRequest], None], step_seconds: float | None = None) -> Worker:
+    worker = Worker(Line(10), step_seconds=step_seconds)
+    worker.start(lambda: Scripted(worker.line, act), lambda error: None)
+    return worker
+
+
+def test_a_driver_that_fails_fails_what_it_was_running_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    def act(request: GenerationRequest) -> None:
+        if request.options.max_new_tokens == 100:
+            request.options = Options(max_new_tokens=1)
+            raise ZeroDivisionError
+        request.listener.finish(REPLY)
+
+    async def main() -> None:
+        worker = started(act)
+        request, result = asked()
+        worker.submit(request)
+        with pytest.raises(EngineError, match="log"):
+            await result
+        request, result = asked()
+        request.options = Options(max_new_tokens=2)
+        worker.submit(request)
+        assert await result == REPLY
+        worker.close()
+        await worker.ended()
+
+    asyncio.run(main())
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_lost_device_ends_the_worker_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    def act(request: GenerationRequest) -> None:
+        raise DeviceLostError
+
+    async def main() -> None:
+        worker = started(act)
+        first, second = asked(), asked()
+        worker.submit(first[0])
+        try:
+            worker.submit(second[0])
+        except EngineError:
+            second[1].cancel()
+        with pytest.raises(EngineError, match="restart the program"):
+            await first[1]
+        await worker.ended()
+        with pytest.raises(EngineError, match="restart the program"):
+            worker.submit(asked()[0])
+
+    asyncio.run(main())
+    assert "DeviceLostError" in caplog.text
+
+
+def test_a_step_that_hangs_fails_everyone_and_is_found_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    release = threading.Event()
+
+    def act(request: GenerationRequest) -> None:
+        release.wait()
+
+    async def main() -> None:
+        worker = started(act, step_seconds=0.05)
+        first, second = asked(), asked()
+        worker.submit(first[0])
+        worker.submit(second[0])
+        for _, result in (first, second):
+            with pytest.raises(EngineError, match="has not answered"):
+                await result
+        with pytest.raises(EngineError, match="has not answered"):
+            worker.submit(asked()[0])
+        worker.close()
+        await worker.ended()
+
+    with caplog.at_level(logging.CRITICAL):
+        asyncio.run(main())
+    release.set()
+    assert "release.wait()" in caplog.text
