@@ -43,13 +43,14 @@ def run_to_end(
     ) as process:
         try:
             out, err = process.communicate(stdin, within)
-        except subprocess.TimeoutExpired as late:
-            said = [part.decode(errors="replace") for part in (late.stdout, late.stderr) if part]
-            raise AssertionError("\n".join([f"not ended within {within:g} s: {command}", *said])) from None
-        finally:
+        except BaseException as error:
             # The group: a shell's programs go with it.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            said = [part.decode(errors="replace") for part in (error.stdout, error.stderr) if part]
+            raise AssertionError("\n".join([f"not ended within {within:g} s: {command}", *said])) from None
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 

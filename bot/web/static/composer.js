@@ -11,7 +11,7 @@ const MOST_BYTES = 25 * 1024 * 1024;
 const SUGGESTIONS = [
   "What is in this picture?",
   "How many things are there?",
-  "What is on the left?",
+  "What is in the top left?",
   "Which colours?",
 ];
 
