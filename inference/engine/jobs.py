@@ -97,7 +97,11 @@ class Generation(Job):
     ) -> None:
         super().__init__(request)
         self.answer = Answer(
-            tokenizer, end_ids=end_ids, stop=request.options.stop, max_new_tokens=request.max_new_tokens
+            tokenizer,
+            end_ids=end_ids,
+            stop=request.options.stop,
+            max_new_tokens=request.max_new_tokens,
+            after=request.prompt.answer_begun,
         )
         seed = request.options.seed
         self.seed = secrets.randbits(63) if seed is None else seed % 2**63
@@ -168,6 +172,7 @@ class BeamGeneration(Job):
             end_ids=self._end_ids,
             stop=self.request.options.stop,
             max_new_tokens=self.request.max_new_tokens,
+            after=self.request.prompt.answer_begun,
         )
         for token_id in self.search.best:
             if piece := answer.add(token_id):

@@ -24,7 +24,7 @@ def imported(folder: Path) -> str:
     path = os.pathsep.join([str(folder), str(Path.cwd())])
     done = run_to_end([sys.executable, "-c", PROGRAM], environment=os.environ | {"PYTHONPATH": path})
     assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.strip()
+    return done.stdout.decode().strip()
 
 
 def test_it_leaves_the_compiler_out(tmp_path: Path) -> None:
