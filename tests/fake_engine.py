@@ -45,6 +45,8 @@ class FakeEngine:
         self.trained_on_turns = trained_on_turns
         self.asked: list[tuple[Prompt, Options]] = []
         self.ranked: list[tuple[Prompt, list[str]]] = []
+        self.asked_by: list[Hashable] = []
+        """The queue key of each request."""
         self.counted = 0
         """Calls of `count_tokens`."""
         self.cancelled = 0
@@ -106,12 +108,14 @@ class FakeEngine:
         *,
         queue_key: Hashable = None,
     ) -> FakeStream:
+        self.asked_by.append(queue_key)
         return FakeStream(self, prompt, options)
 
     async def rank(
         self, prompt: Prompt, labels: Sequence[str], *, queue_key: Hashable = None
     ) -> list[tuple[str, float]]:
         """Each label is twice as likely as the next."""
+        self.asked_by.append(queue_key)
         self.ranked.append((prompt, list(labels)))
         return [(label, -0.6931471805599453 * place) for place, label in enumerate(labels)]
 
