@@ -27,8 +27,11 @@ export class Conversation {
     this.announce = announce;
     // Who reads the end stays there while the page grows; who has gone back is left alone.
     let near = true;
+    let seen = scrollY;
     addEventListener("scroll", () => {
-      near = isNearEnd();
+      // Only going back leaves the end: when a picture makes the page longer, the end goes away by itself.
+      near = isNearEnd() || (near && scrollY >= seen);
+      seen = scrollY;
     });
     new ResizeObserver(() => {
       if (near && !this.isEmpty) {
