@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint format clean
+.PHONY: demo test soak fuzz lint format clean
 .DEFAULT_GOAL := demo
 
 demo: $(INSTALLED)
@@ -17,6 +17,15 @@ demo: $(INSTALLED)
 test: lint
 	@echo "pytest"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet --numprocesses 2
+
+# What takes many minutes: crashes, faults and load. Each test says in a line what it counted.
+soak: $(INSTALLED)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet -m soak --capture=no -o faulthandler_timeout=7200 tests
+
+# New inputs each time; what makes a test fail is kept in .hypothesis and tried first from then on.
+fuzz: $(INSTALLED)
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),20000) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet --capture=no \
+		--timeout 7200 -o faulthandler_timeout=7200 tests/fuzz
 
 lint: $(INSTALLED)
 	@echo "ruff, mypy, import-linter"

@@ -228,6 +228,19 @@ def db_current(config: ConfigOption = None, verbose: VerboseOption = False) -> N
     current(config)
 
 
+@db.command("backup")
+def db_backup(
+    file: Annotated[Path, typer.Argument(help="The copy; it must not be there yet.")],
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Copies the database into a file, also while the bot runs."""
+    configure_logging(verbose=verbose)
+    from bot.cli.db import backup
+
+    backup(file, config)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status.
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -16,16 +19,23 @@ from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.checkpoints import was_trained_on_turns
 from bot.conversation.limits import Limits
 from bot.conversation.ports import PhotoFetcher
+from bot.conversation.retention import retention
+from bot.conversation.reviving import RevivedEngine
 from bot.conversation.service import ReplyService
 from bot.settings import ModelSettings, Settings
 from bot.store.repository import SqlStore
 from bot.web.boards import Boards
-from bot.web.health import add_health
+from bot.web.health import Check, add_health
+from bot.web.metrics import Metrics
 from bot.web.playground import Playground
-from bot.web.serving import bind, serving, url_of
+from bot.web.security import is_loopback
+from bot.web.serving import AddressError, bind, serving, url_of
 from bot.web.snowflakes import Snowflakes
 from bot.web.uploads import HeldPhotos
 from inference.surface import Engine
+
+STALLED_S = 180.0
+"""Without any progress of any answer: the model hangs."""
 
 OpenEngine = Callable[[ModelSettings], AbstractAsyncContextManager[Engine]]
 
@@ -35,8 +45,17 @@ class Core:
     """What every chat needs."""
 
     store: SqlStore
-    engine: Engine
+    engine: RevivedEngine
     service: ReplyService
+    metrics: Metrics
+
+    @property
+    def checks(self) -> dict[str, Check]:
+        """What has to be so, by name."""
+        return {"model": self._model_works, "database": self.store.is_writable}
+
+    def _model_works(self) -> bool:
+        return not self.engine.is_down and self.service.stalled_seconds < STALLED_S
 
 
 @asynccontextmanager
@@ -50,7 +69,12 @@ async def core(settings: Settings, fetcher: PhotoFetcher, open_engine: OpenEngin
         StoreError: the database cannot be used.
         InferenceError: the checkpoint cannot be used.
     """
-    async with SqlStore.open(settings.store.url) as store, open_engine(settings.model) as engine:
+    metrics = Metrics()
+    async with (
+        SqlStore.open(settings.store.url) as store,
+        RevivedEngine(partial(open_engine, settings.model)) as engine,
+        retention(store, settings.privacy.retention_days),
+    ):
         service = ReplyService(
             store,
             fetcher,
@@ -58,10 +82,15 @@ async def core(settings: Settings, fetcher: PhotoFetcher, open_engine: OpenEngin
             Limits(**settings.limits.model_dump()),
             base=not was_trained_on_turns(engine),
             defaults=ChannelSettings(**settings.replies.model_dump()),
+            on_outcome=metrics.count_outcome,
         )
+        metrics.watch(service)
+        errors = metrics.log_handler()
+        logging.getLogger().addHandler(errors)
         try:
-            yield Core(store, engine, service)
+            yield Core(store, engine, service, metrics)
         finally:
+            logging.getLogger().removeHandler(errors)
             await service.close(grace=0)
 
 
@@ -71,9 +100,15 @@ async def serve_playground(
     """Serves the playground until it is cancelled; `ready` is told its URL once it can be opened.
 
     Raises:
-        AddressError: web.host and web.port cannot be served at.
+        AddressError: web.host and web.port cannot be served at, or others could come in without a token.
         StoreError, InferenceError: as in `core`.
     """
+    token = settings.web.token.get_secret_value() if settings.web.token is not None else None
+    if token is None and not is_loopback(settings.web.host):
+        raise AddressError(
+            f"At {settings.web.host} everybody could use the playground: set web.token to a word of 16 "
+            "characters or more, or serve it at 127.0.0.1."
+        )
     with (
         # First, so that a port in use is told before the model is loaded.
         bind(settings.web.host, settings.web.port) as listener,
@@ -92,25 +127,25 @@ async def serve_playground(
                 model=settings.model.checkpoint,
                 decoders=decoders,
             )
-            app = playground.application(settings.web.host)
-            add_health(app, {}, {"requests_in_flight": lambda: parts.service.in_flight})
+            app = playground.application(settings.web.host, token)
+            add_health(app, parts.checks, parts.metrics)
             async with serving(app, listener):
                 await parts.service.resume(boards)
-                ready(url_of(listener))
+                ready(url_of(listener) + ("" if token is None else f"?token={quote(token)}"))
                 await asyncio.Event().wait()
 
 
 @asynccontextmanager
-async def serving_health(
-    settings: Settings, service: ReplyService, checks: Mapping[str, Callable[[], bool]]
-) -> AsyncIterator[str]:
-    """Serves /health and /metrics at web.host and web.port, without a playground; yields the URL.
+async def serving_health(settings: Settings, parts: Core, checks: Mapping[str, Check]) -> AsyncIterator[str]:
+    """Serves /healthz and /metrics at web.host and web.port, without a playground; yields the URL.
+
+    `checks` are further ones than the core's.
 
     Raises:
         AddressError: as in `serve_playground`.
     """
     app = web.Application()
-    add_health(app, checks, {"requests_in_flight": lambda: service.in_flight})
+    add_health(app, {**checks, **parts.checks}, parts.metrics)
     listener = bind(settings.web.host, settings.web.port)
     async with serving(app, listener):
         yield url_of(listener)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import aiohttp
 import discord
 from discord.ext import commands
 from discord.webhook.async_ import async_context
@@ -18,10 +21,14 @@ from bot.bridge.convert import Converter
 from bot.bridge.pacing import EDIT_INTERVAL_S, Pacer
 from bot.bridge.panel import PanelPart
 from bot.cogs.all import cogs_of
+from bot.cogs.catch_up import CatchUp
 from bot.conversation.ports import Store
 from bot.conversation.service import ReplyService
 
 log = logging.getLogger(__name__)
+
+SILENT_S = 100.0
+"""Two of the heartbeats that Discord asks for, and some seconds."""
 
 
 class IdeficsClient(commands.AutoShardedBot):
@@ -44,8 +51,10 @@ class IdeficsClient(commands.AutoShardedBot):
         message_content: bool = True,
         edit_interval_s: float = EDIT_INTERVAL_S,
         shard_count: int | None = None,
+        http_trace: aiohttp.TraceConfig | None = None,
     ) -> None:
         """`message_content`: ask for the privileged intent. `shard_count`: unset, Discord says it."""
+        self._http_trace = http_trace
         self.address = address or DiscordAddress()
         super().__init__(
             command_prefix=commands.when_mentioned,
@@ -75,7 +84,7 @@ class IdeficsClient(commands.AutoShardedBot):
 
     def _get_state(self, **options: Any) -> Any:
         # Here, because everything that the library builds after this takes the HTTP client from it.
-        self.http = ApiClient(self.loop, self.address)
+        self.http = ApiClient(self.loop, self.address, self._http_trace)
         return super()._get_state(**options)
 
     @property
@@ -92,6 +101,16 @@ class IdeficsClient(commands.AutoShardedBot):
     def is_receiving(self) -> bool:
         """Logged in, and Discord's events come in."""
         return self.is_ready() and not any(shard.is_closed() for shard in self.shards.values())
+
+    def turn(self, place_id: int, message_id: int) -> AbstractAsyncContextManager[None]:
+        """For what comes in: begins when everything before it in its place is taken in."""
+        cog = self.get_cog("CatchUp")
+        assert isinstance(cog, CatchUp)
+        return cog.turn(place_id, message_id)
+
+    def hears(self) -> bool:
+        """Every shard has had something from Discord lately; if nothing happens, a heartbeat's answer."""
+        return bool(self.shards) and all(_silent_seconds(shard) < SILENT_S for shard in self.shards.values())
 
     async def setup_hook(self) -> None:
         if not self.address.is_discords_own:
@@ -113,3 +132,9 @@ class IdeficsClient(commands.AutoShardedBot):
 
     async def on_message(self, message: discord.Message, /) -> None:
         """There are no commands in messages: the cogs listen by themselves."""
+
+
+def _silent_seconds(shard: discord.ShardInfo) -> float:
+    # The library keeps this to notice dead connections, and tells it to nobody.
+    keep_alive = getattr(shard._parent.ws, "_keep_alive", None)
+    return float("inf") if keep_alive is None else time.perf_counter() - float(keep_alive._last_recv)

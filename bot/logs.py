@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 
 from bot.settings import LogSettings, SettingsError
@@ -10,6 +12,21 @@ from bot.settings import LogSettings, SettingsError
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 OWN = ("bot", "inference")
 MAX_BYTES = 10_000_000
+
+
+class JsonFormatter(logging.Formatter):
+    """One object per line: time (ISO 8601, UTC), level, logger, message, and a traceback if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False)
 
 
 def configure_logs(settings: LogSettings, *, verbose: bool = False) -> None:
@@ -33,7 +50,10 @@ def configure_logs(settings: LogSettings, *, verbose: bool = False) -> None:
                 f"The log file {settings.file} cannot be written ({error.strerror}): "
                 "set log.file to another one."
             ) from error
+    formatter = JsonFormatter() if settings.format == "json" else logging.Formatter(FORMAT)
+    for handler in handlers:
+        handler.setFormatter(formatter)
     logging.captureWarnings(True)
-    logging.basicConfig(handlers=handlers, level=settings.level, format=FORMAT, force=True)
+    logging.basicConfig(handlers=handlers, level=settings.level, force=True)
     for name in OWN:
         logging.getLogger(name).setLevel(logging.DEBUG if verbose else logging.NOTSET)

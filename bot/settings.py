@@ -87,6 +87,8 @@ class WebSettings(_Section):
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65535)
     """0 takes a free one."""
+    token: SecretStr | None = Field(default=None, min_length=16)
+    """Opens the playground; without one it is served to this machine only."""
 
 
 class LimitSettings(_Section):
@@ -101,6 +103,11 @@ class LimitSettings(_Section):
     per_day_per_server: int | None = Field(default=None, ge=1)
     moderators_exempt: bool = False
     """Whoever manages a channel is not limited there."""
+
+
+class PrivacySettings(_Section):
+    retention_days: int = Field(default=30, ge=1, le=3650)
+    """How long what is said is kept, where a server has not set it."""
 
 
 class ReplySettings(_Section):
@@ -122,6 +129,8 @@ class LogSettings(_Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     file: Path | None = None
     """Unset: stderr."""
+    format: Literal["plain", "json"] = "plain"
+    """`json`: one object per line, for programs."""
 
 
 class Settings(BaseSettings):
@@ -141,6 +150,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
     limits: LimitSettings = LimitSettings()
+    privacy: PrivacySettings = PrivacySettings()
     replies: ReplySettings = ReplySettings()
     log: LogSettings = LogSettings()
 

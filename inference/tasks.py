@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -164,7 +164,9 @@ async def answer_all(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def classify_by_rank(engine: Engine, picture: Image, labels: Sequence[str]) -> list[tuple[str, float]]:
+async def classify_by_rank(
+    engine: Engine, picture: Image, labels: Sequence[str], *, queue_key: Hashable = None
+) -> list[tuple[str, float]]:
     """Each label with its probability among `labels`, most probable first; they add up to 1.
 
     `Engine.rank` gives the log-probability that the answer is exactly that label, and the probability of
@@ -177,7 +179,7 @@ async def classify_by_rank(engine: Engine, picture: Image, labels: Sequence[str]
         EngineError: as in `Engine.rank`.
     """
     labels = _distinct(labels)
-    ranked = await engine.rank(_classification_prompt(picture, labels), labels)
+    ranked = await engine.rank(_classification_prompt(picture, labels), labels, queue_key=queue_key)
     highest = max(log_probability for _, log_probability in ranked)
     weights = [(label, math.exp(log_probability - highest)) for label, log_probability in ranked]
     total = math.fsum(weight for _, weight in weights)

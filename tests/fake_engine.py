@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Self
@@ -45,6 +45,8 @@ class FakeEngine:
         self.trained_on_turns = trained_on_turns
         self.asked: list[tuple[Prompt, Options]] = []
         self.ranked: list[tuple[Prompt, list[str]]] = []
+        self.asked_by: list[Hashable] = []
+        """The queue key of each request."""
         self.counted = 0
         """Calls of `count_tokens`."""
         self.cancelled = 0
@@ -86,18 +88,34 @@ class FakeEngine:
             for item in prompt
         )
 
-    async def generate(self, prompt: Prompt, options: Options = Options()) -> Reply:  # noqa: B008
+    async def generate(
+        self,
+        prompt: Prompt,
+        options: Options = Options(),  # noqa: B008
+        *,
+        queue_key: Hashable = None,
+    ) -> Reply:
         async with aclosing(self.stream(prompt, options)) as stream:
             async for _ in stream:
                 pass
         assert stream.reply is not None
         return stream.reply
 
-    def stream(self, prompt: Prompt, options: Options = Options()) -> FakeStream:  # noqa: B008
+    def stream(
+        self,
+        prompt: Prompt,
+        options: Options = Options(),  # noqa: B008
+        *,
+        queue_key: Hashable = None,
+    ) -> FakeStream:
+        self.asked_by.append(queue_key)
         return FakeStream(self, prompt, options)
 
-    async def rank(self, prompt: Prompt, labels: Sequence[str]) -> list[tuple[str, float]]:
+    async def rank(
+        self, prompt: Prompt, labels: Sequence[str], *, queue_key: Hashable = None
+    ) -> list[tuple[str, float]]:
         """Each label is twice as likely as the next."""
+        self.asked_by.append(queue_key)
         self.ranked.append((prompt, list(labels)))
         return [(label, -0.6931471805599453 * place) for place, label in enumerate(labels)]
 

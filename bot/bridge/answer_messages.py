@@ -31,6 +31,9 @@ Channel = (
 EDITABLE_FOR = timedelta(minutes=59)
 """Edits of messages older than an hour have a limit of their own."""
 
+LOOK_FORWARD = 100
+"""Messages after a question among which its answer is looked for after a start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attached:
@@ -78,11 +81,13 @@ class AnswerMessages:
     request: Request
     store: Store
     ping_author: bool
+    own_id: int
     nonce_salt: str
     now: Callable[[], datetime]
     can_reply: bool = True
     gone: bool = False
     _parts: list[_Part] = field(init=False)
+    _looked_for_lost: bool = False
 
     def __post_init__(self) -> None:
         ids = self.request.answer_ids
@@ -100,6 +105,9 @@ class AnswerMessages:
         Raises:
             discord.HTTPException: Discord refused it for a reason that is not a person's doing.
         """
+        if self.request.taken_up and not self._parts and not self._looked_for_lost:
+            self._looked_for_lost = True
+            await self._find_lost()
         for index, content in enumerate(contents):
             if self.gone:
                 return
@@ -116,6 +124,26 @@ class AnswerMessages:
     async def delete(self) -> None:
         await self._delete_from(0)
         self.gone = True
+
+    async def _find_lost(self) -> None:
+        """The program may have ended between posting a message and recording it.
+
+        Discord knows a message by its nonce for some minutes only; loading a large model takes longer.
+        """
+        question = discord.Object(self.request.question_id)
+        try:
+            async for message in self.channel.history(after=question, limit=LOOK_FORWARD, oldest_first=True):
+                reference = message.reference
+                if (
+                    message.author.id == self.own_id
+                    and reference is not None
+                    and reference.message_id == question.id
+                ):
+                    self._parts.append(_Part(self.channel.get_partial_message(message.id), ours=True))
+                    await self.store.add_answer_message(self.request.id, message.id)
+                    return
+        except discord.HTTPException as error:
+            log.info("Cannot look for an answer in channel %s: %s", self.channel.id, error)
 
     def _view(self, controls: Controls | None) -> discord.ui.View | None:
         return None if controls is None else buttons(self.request, controls)
@@ -142,8 +170,13 @@ class AnswerMessages:
                 self.gone = isinstance(error, discord.Forbidden | discord.NotFound)
                 raise
         posted = self.channel.get_partial_message(message.id)
-        self._parts.append(_Part(posted, wanted.content, wanted.controls, wanted.files, ours=True))
+        part = _Part(posted, wanted.content, wanted.controls, wanted.files, ours=True)
+        self._parts.append(part)
         await self.store.add_answer_message(self.request.id, message.id)
+        if message.content != wanted.content.strip():
+            # It was there already, posted by this program before it ended, with what there was to say then.
+            part.content = None
+            await self._edit(index, wanted)
 
     async def _send(
         self, index: int, wanted: _Wanted, reference: discord.MessageReference | None

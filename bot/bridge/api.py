@@ -25,13 +25,21 @@ log = logging.getLogger(__name__)
 
 MAX_TRIES = 4
 MAX_WAIT_S = 60.0
+TIMEOUT_S = 30.0
+"""Of one request, without what Discord asks to wait."""
+UPLOAD_S = 300.0
 
 
 class ApiClient(HTTPClient):
     """The HTTP client of one Discord client; everything it sends goes to `address`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, address: DiscordAddress) -> None:
-        super().__init__(loop)
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        address: DiscordAddress,
+        http_trace: aiohttp.TraceConfig | None = None,
+    ) -> None:
+        super().__init__(loop, http_trace=http_trace)
         self.address = address
 
     async def static_login(self, token: str) -> User:
@@ -53,6 +61,8 @@ class ApiClient(HTTPClient):
         one that a server without that front ("Via") refused with 429.
         """
         route.url = self.address.moved(route.url)
+        # An answer that does not come would else be waited for as long as aiohttp does: five minutes.
+        kwargs.setdefault("timeout", aiohttp.ClientTimeout(total=TIMEOUT_S if not files else UPLOAD_S))
         repeatable = not files and form is None and _is_repeatable(route, kwargs.get("json"))
         for tried in range(1, MAX_TRIES + 1):
             try:
@@ -61,7 +71,7 @@ class ApiClient(HTTPClient):
                 wait = _asked_to_wait(error)
                 if wait is None or files or form is not None or tried == MAX_TRIES:
                     raise
-            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
                 if not repeatable or isinstance(error, aiohttp.ClientConnectorError) or tried == MAX_TRIES:
                     raise
                 log.warning(

@@ -43,6 +43,7 @@ class DiscordAudience:
             request,
             self.store,
             ping_author=self.ping_author,
+            own_id=self.client.user.id if self.client.user is not None else 0,
             nonce_salt=self.nonce_salt,
             now=self.now,
         )

@@ -9,9 +9,11 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from bot.bridge.address import DiscordAddress
+from bot.bridge.resolving import PublicResolver
 from bot.conversation.messages import PhotoOffer, SkippedPhoto
 from bot.conversation.photos import normalise
 from bot.conversation.ports import StoredPhoto
@@ -33,14 +35,26 @@ class MediaFetcher:
     """A `PhotoFetcher` over HTTP; used in `async with`, which closes its connections and its threads."""
 
     def __init__(
-        self, address: DiscordAddress, *, max_bytes: int = MAX_BYTES, timeout_s: float = TIMEOUT_S
+        self,
+        address: DiscordAddress,
+        *,
+        max_bytes: int = MAX_BYTES,
+        timeout_s: float = TIMEOUT_S,
+        resolver: AbstractResolver | None = None,
     ) -> None:
+        """Without a `resolver`, Discord's own media are looked for in the public internet alone.
+
+        A server that is compatible may stand in the operator's own network.
+        """
         self._address = address
+        self._resolver = resolver
         self._max_bytes = max_bytes
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
 
     async def __aenter__(self) -> Self:
+        resolver = self._resolver or (PublicResolver() if self._address.is_discords_own else None)
         self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(resolver=resolver),
             timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": "identity"},  # so that the limit counts what is kept

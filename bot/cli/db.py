@@ -1,4 +1,4 @@
-"""`idefics-bot db`: which tables the database has, and bringing them up to date."""
+"""`idefics-bot db`: which tables the database has, bringing them up to date, and copying it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from bot.cli.failures import InputError
 from bot.settings import SettingsError, load_settings
 from bot.store import migrate
+from bot.store.backup import back_up
 from bot.store.database import migrated, path_of, prepare
 
 
@@ -37,6 +38,17 @@ def current(config: Path | None) -> None:
     else:
         have = "no tables yet" if revision is None else f"revision {revision}"
         print(f"{path}: {have}; idefics-bot db upgrade brings it to {migrate.head()}")
+
+
+def backup(target: Path, config: Path | None) -> None:
+    """Copies the database, in use or not, into a new file, and says how large it is.
+
+    Raises:
+        InputError: the settings cannot be used.
+        StoreError: the database cannot be copied.
+    """
+    size = back_up(_url(config), target)
+    print(f"{target}: {size / 1e6:.1f} MB, whole")
 
 
 def _url(config: Path | None) -> str:

@@ -20,6 +20,7 @@ from bot.cli.model import configured
 from bot.client import IdeficsClient
 from bot.logs import configure_logs
 from bot.settings import Settings, SettingsError
+from bot.web.health import Check
 from bot.web.serving import AddressError
 
 log = logging.getLogger(__name__)
@@ -73,9 +74,11 @@ async def serve_discord(settings: Settings, open_engine: OpenEngine) -> None:
                 address=address,
                 ping_author=settings.discord.ping_author,
                 message_content=message_content,
+                http_trace=parts.metrics.discord_trace(),
             )
+            checks: dict[str, Check] = {"discord": client.is_receiving, "events": client.hears}
             try:
-                async with serving_health(settings, parts.service, {"discord": client.is_receiving}):
+                async with serving_health(settings, parts, checks):
                     await _connected(client, token, parts)
                 return
             except discord.PrivilegedIntentsRequired:

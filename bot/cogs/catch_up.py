@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import discord
 from discord.ext import commands
@@ -29,35 +32,89 @@ THREADS_STAY_OPEN = timedelta(days=7)
 
 
 class CatchUp(commands.Cog):
+    """Also keeps the order: in each place what was missed comes before what comes in.
+
+    The store's marker says up to where a place was looked at. It must not pass a message that is still to be
+    taken in: if the program ended then, that one would be lost.
+    """
+
     def __init__(self, client: IdeficsClient, receive: Callable[[discord.Message], Awaitable[None]]) -> None:
         self.client = client
         self._receive = receive
         self._resumed = False
+        self._missed: dict[int, tuple[Place, int]] = {}
+        """Places that are still to be looked into, and from which message on."""
+        self._missed_is_known = asyncio.Event()
+        self._missed_is_known.set()
+        self._is_new_session = True
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._under_way: dict[int, set[int]] = {}
         self._newest: dict[int, int] = {}
-        """By place: the newest message that came in while this one runs."""
+        """By place: the newest message that was taken in while this one runs."""
+
+    @commands.Cog.listener()
+    async def on_connect(self) -> None:
+        """With each new session; for one that is resumed Discord sends what was missed by itself."""
+        await self._look_up_places()
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """With each new session; after a resumed one Discord sends what was missed by itself."""
+        """Once the servers of a new session are known."""
+        if self._is_new_session:
+            await self._look_up_places()
+        self._is_new_session = True
         if not self._resumed:
             self._resumed = True
             owed = await self.client.service.resume(self.client.audience)
             if owed:
                 log.info("Answering %d questions from before the start", owed)
-        for place, seen in await self.client.store.seen_places():
-            if self.client.audience.serves(place):
-                try:
-                    await self._catch_up(place, max(seen, self._newest.get(place.id, 0)))
-                except Exception:
-                    log.exception("What was missed in channel %s could not be read", place.id)
+        for place_id in list(self._missed):
+            async with self._turn(place_id):
+                await self._catch_up_in(place_id)
 
-    @commands.Cog.listener()
-    async def on_message(self, message: discord.Message) -> None:
-        self._newest[message.channel.id] = message.id
+    @asynccontextmanager
+    async def turn(self, place_id: int, message_id: int) -> AsyncIterator[None]:
+        """For what comes in: begins when everything before it in its place is taken in."""
+        under_way = self._under_way.setdefault(place_id, set())
+        under_way.add(message_id)
+        try:
+            await self._missed_is_known.wait()
+            async with self._turn(place_id):
+                await self._catch_up_in(place_id)
+                yield
+            self._newest[place_id] = max(message_id, self._newest.get(place_id, 0))
+        finally:
+            under_way.discard(message_id)
+            if not under_way:
+                self._under_way.pop(place_id, None)
 
     async def cog_unload(self) -> None:
-        for place_id, message_id in self._newest.items():
-            await self.client.store.mark_seen(place_id, message_id)
+        for place_id, newest in self._newest.items():
+            if place_id not in self._missed:
+                under_way = self._under_way.get(place_id, ())
+                await self.client.store.mark_seen(place_id, min((newest, *(id - 1 for id in under_way))))
+
+    def _turn(self, place_id: int) -> asyncio.Lock:
+        return self._turns.setdefault(place_id, asyncio.Lock())
+
+    async def _look_up_places(self) -> None:
+        self._missed_is_known.clear()
+        try:
+            for place, seen in await self.client.store.seen_places():
+                if self.client.audience.serves(place):
+                    self._missed[place.id] = (place, max(seen, self._newest.get(place.id, 0)))
+            self._is_new_session = False
+        finally:
+            self._missed_is_known.set()
+
+    async def _catch_up_in(self, place_id: int) -> None:
+        if place_id not in self._missed:
+            return
+        try:
+            await self._catch_up(*self._missed[place_id])
+        except Exception:
+            log.exception("What was missed in channel %s could not be read", place_id)
+        self._missed.pop(place_id, None)
 
     async def _catch_up(self, place: Place, seen: int) -> None:
         channel = await self._channel(place, seen)

@@ -21,8 +21,11 @@ class Changes(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
+        if event.message.author.id == self.client.own_id:
+            return
         message = self.client.converter.message(event.message)
-        result = await self.client.service.edited(message, self.client.audience.again())
+        async with self.client.turn(event.channel_id, event.message_id):
+            result = await self.client.service.edited(message, self.client.audience.again())
         if isinstance(result, Refusal):
             self.client.dispatch("refusal", event.message, result)
 

@@ -16,7 +16,8 @@ from bot.bridge.permissions import listed, missing_to_answer
 from bot.conversation.messages import Message, Origin, PlaceKind, Reference
 from bot.conversation.ports import Refusal
 from bot.conversation.recent import Recent
-from bot.languages.words import Words, marked
+from bot.languages.words import ENGLISH, Words, marked
+from bot.store.errors import StoreError
 
 if TYPE_CHECKING:
     from bot.client import IdeficsClient
@@ -31,6 +32,7 @@ UNSEEN_REPLY = marked(
     "I cannot see the message that you replied to: for that I need the message content intent, "
     "or the picture in your own message."
 )
+UNABLE = marked("I cannot write anything down at the moment, so I cannot answer: ask again later.")
 UNSEEN_IN_THREAD = marked(
     "I cannot read messages here that do not mention me; please mention me in each one."
 )
@@ -43,7 +45,12 @@ class Conversation(commands.Cog):
         self._told_unseen: Recent[int, bool] = Recent(REMEMBERED)
         self._told_forbidden: Recent[tuple[int, int], bool] = Recent(REMEMBERED)
 
-    @commands.Cog.listener("on_message")
+    @commands.Cog.listener()
+    async def on_message(self, message: discord.Message) -> None:
+        if message.author.id != self.client.own_id:
+            async with self.client.turn(message.channel.id, message.id):
+                await self.receive(message)
+
     async def receive(self, discord_message: discord.Message) -> None:
         """Takes in one message, from the gateway or read after an absence."""
         message = await self._converted(discord_message)
@@ -60,9 +67,16 @@ class Conversation(commands.Cog):
         earlier = None
         if self.client.intents.message_content:
             earlier = partial(earlier_messages, discord_message, self.client.converter)
-        result = await self.client.service.receive(
-            message, self.client.audience, notes=notes, earlier=earlier
-        )
+        try:
+            result = await self.client.service.receive(
+                message, self.client.audience, notes=notes, earlier=earlier
+            )
+        except StoreError:
+            log.exception("Message %s could not be taken in", message.id)
+            to_bot = message.reply_to is not None and message.reply_to.to_bot
+            if message.mentions_bot or to_bot or message.place.kind is PlaceKind.DIRECT:
+                await self.refuse(discord_message, Refusal(ENGLISH.said(UNABLE)))
+            return
         if isinstance(result, Refusal):
             await self.refuse(discord_message, result)
 

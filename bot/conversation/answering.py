@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -73,6 +73,10 @@ class Answerer:
         self._prompter = Prompter(store, engine, base=base)
         self.examples = self._prompter.examples
 
+    def forget(self) -> None:
+        """Nothing of what was said or shown is at hand any more."""
+        self._prompter.forget()
+
     async def answer(
         self,
         question: Remembered,
@@ -94,12 +98,15 @@ class Answerer:
         """
         photos = await self._prompter.photos_of(question)
         mode = (settings.mode or Mode.CHAT) if photos else Mode.CHAT
+        # Askers take turns at the model: a person counts anew in each server.
+        asker = (place.server_id, question.author.id)
         if mode is Mode.CLASSIFY:
-            return Answer(await self._classify(photos, settings, manner.words), mode, about_pictures=True)
+            parts = await self._classify(photos, settings, asker, manner.words)
+            return Answer(parts, mode, about_pictures=True)
         requests = await self._requests(question, place, settings, photos, mode, manner)
         beginning = f"{settings.prefix} " if mode is Mode.PROMPTED_CAPTION else ""
         begun = manner.continued if len(manner.continued) == len(requests) else ()
-        answered = await self._answer_each(requests, begun, beginning, show)
+        answered = await self._answer_each(requests, asker, begun, beginning, show)
         return Answer(
             tuple(part for part, _ in answered),
             mode,
@@ -136,6 +143,7 @@ class Answerer:
     async def _answer_each(
         self,
         requests: Sequence[TaskRequest],
+        asker: Hashable,
         begun: Sequence[Part],
         beginning: str,
         show: Callable[[str], None],
@@ -161,16 +169,16 @@ class Answerer:
                     texts[position] = text
                     show(listed(texts))
 
-            reply = await self._stream(request, show_one)
+            reply = await self._stream(request, asker, show_one)
             texts[position] = joined(reply.text)
             ids = (*earlier.token_ids, *reply.token_ids)
             return Part(texts[position], ids, reply.finish_reason), reply
 
         return await _together([one(position, request) for position, request in enumerate(requests)])
 
-    async def _stream(self, request: TaskRequest, show: Callable[[str], None]) -> Reply:
+    async def _stream(self, request: TaskRequest, asker: Hashable, show: Callable[[str], None]) -> Reply:
         raw = ""
-        async with aclosing(self._engine.stream(request.prompt, request.options)) as stream:
+        async with aclosing(self._engine.stream(request.prompt, request.options, queue_key=asker)) as stream:
             async for piece in stream:
                 raw += piece
                 show(raw)
@@ -179,7 +187,7 @@ class Answerer:
         return stream.reply
 
     async def _classify(
-        self, photos: Sequence[Photo], settings: ChannelSettings, words: Words
+        self, photos: Sequence[Photo], settings: ChannelSettings, asker: Hashable, words: Words
     ) -> tuple[Part, ...]:
         if not settings.labels:
             raise PromptError(
@@ -187,7 +195,10 @@ class Answerer:
             )
         pictures = await self._prompter.pictures(photos)
         ranked = await _together(
-            [tasks.classify_by_rank(self._engine, picture, settings.labels) for picture in pictures]
+            [
+                tasks.classify_by_rank(self._engine, picture, settings.labels, queue_key=asker)
+                for picture in pictures
+            ]
         )
         return tuple(
             Part(f"{each[0][0]} ({words.percent(each[0][1])})", ranked=tuple(each)) for each in ranked

@@ -72,6 +72,10 @@ class Budget:
             return [exchanges[newest], *kept]
         return [replace(kept[0], question=(*exchanges[newest].photos, *kept[0].question)), *kept[1:]]
 
+    def forget(self) -> None:
+        """Nothing of what was said is at hand any more."""
+        self._costs.clear()
+
     def _cost(self, exchange: Exchange) -> int:
         """Tokens that the exchange adds to a prompt; a few more than in the end where turns share a line."""
         key = (exchange.question, exchange.answer)

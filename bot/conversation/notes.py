@@ -10,6 +10,7 @@ NOTHING_SAID = marked("Write a question or send a picture with it, and I will an
 NO_ANSWER = marked("I have nothing to say about that: try other words, or another picture.")
 STOPPED = marked("Stopped.")
 STOPPED_EARLY = marked("Stopped before there was an answer.")
+MODEL_DOWN = marked("I cannot answer at the moment; your question is kept, and I answer it as soon as I can.")
 OUR_FAILURE = marked("Something went wrong on my side, and it has been written to the log: try once more.")
 
 

@@ -19,6 +19,7 @@ from bot.conversation.messages import (
     Scope,
     SkippedPhoto,
 )
+from bot.conversation.personal import PersonalStore
 from bot.languages.words import Words
 
 
@@ -49,6 +50,8 @@ class Request:
     """Sentences for the asker, whatever the answer: such as which picture cannot be used, and why."""
     failure: str | None = None
     """Why there is nothing to ask the model; the notes say it to the asker."""
+    taken_up: bool = False
+    """It was accepted before the program started: some of its answer may be shown without being recorded."""
     mode: Mode | None = None
     """Of this question alone; None: as is set for the place."""
     version: int = 1
@@ -96,7 +99,7 @@ class StoredPhoto:
     """A WebP or PNG file, at most 768 pixels on its longer side."""
 
 
-class Store(ExampleStore, AnswerStore, Protocol):
+class Store(ExampleStore, AnswerStore, PersonalStore, Protocol):
     """What is remembered. Every method is one short transaction, and repeating it is harmless."""
 
     async def record_message(

@@ -46,6 +46,10 @@ class Album:
             found[photo.sha256] = picture
         return found
 
+    def forget(self) -> None:
+        """None is at hand any more."""
+        self._decoded.clear()
+
 
 class Prompter:
     """Writes the prompts of conversations and of the other tasks."""
@@ -57,6 +61,11 @@ class Prompter:
         self._base = base
         self._budget = Budget(engine, base=base)
         self._album = Album(store)
+
+    def forget(self) -> None:
+        """Nothing of what was said or shown is at hand any more."""
+        self._budget.forget()
+        self._album.forget()
 
     async def photos_of(self, question: Remembered) -> tuple[Photo, ...]:
         """The question's own pictures, else those of the person's message that it replies to."""

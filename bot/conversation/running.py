@@ -16,6 +16,7 @@ from bot.conversation.keeping import Part
 from bot.conversation.limits import LimitKeeper
 from bot.conversation.messages import Place
 from bot.conversation.ports import Audience, Outcome, Request, RequestState, Store
+from bot.conversation.reviving import EngineDownError
 from bot.conversation.showing import Showing
 from bot.conversation.threads import thread_name
 from bot.languages.words import ENGLISH, Words
@@ -24,7 +25,10 @@ from inference.errors import InferenceError
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0)
-"""Between the times that the end of an answer is tried to be shown; then it is left owed."""
+"""Between the times that the end of an answer is tried to be shown, or recorded; then it is left owed."""
+
+TELL_EVERY_S = 2.0
+"""That there is no model at the moment."""
 
 
 @dataclass(eq=False, slots=True)
@@ -74,12 +78,16 @@ class Runs:
         limits: LimitKeeper,
         settings: Callable[[Place], Awaitable[ChannelSettings]],
         clock: Callable[[], float],
+        on_outcome: Callable[[Outcome], None],
     ) -> None:
         self._store = store
         self._answerer = answerer
         self._limits = limits
         self._settings = settings
         self._clock = clock
+        self._on_outcome = on_outcome
+        self._moved_at = clock()
+        """When an answer last grew or ended, or the first one of several was begun."""
         self._runs: dict[int, _Run] = {}
         self._silent: dict[int, _Run] = {}
         """Those without any text yet, in the order in which they came: the line, as far as people see it."""
@@ -89,6 +97,16 @@ class Runs:
 
     def __len__(self) -> int:
         return len(self._runs)
+
+    @property
+    def waiting(self) -> int:
+        """How many have no text yet."""
+        return len(self._silent)
+
+    @property
+    def stalled_seconds(self) -> float:
+        """For how long no answer has grown or ended although there are some to be given."""
+        return self._clock() - self._moved_at if self._runs else 0.0
 
     def has(self, request_id: int) -> bool:
         """The request is in flight."""
@@ -107,6 +125,8 @@ class Runs:
         if self._closed:
             return request
         showing = Showing(audience.view(request, order.words))
+        if not self._runs:
+            self._moved_at = self._clock()
         run = _Run(request, showing, order, self._clock(), list(request.notes))
         run.text = listed([part.text for part in order.continued])
         self._runs[request.id] = self._silent[request.id] = run
@@ -135,6 +155,12 @@ class Runs:
         runs = [run for run in self._runs.values() if is_gone(run.request.place)]
         if runs:
             await asyncio.wait({self._ending(run, RequestState.WAITING) for run in runs})
+
+    async def forget_of(self, person_id: int) -> None:
+        """Ends the person's requests as FORGOTTEN."""
+        runs = [run for run in self._runs.values() if run.request.asker.id == person_id]
+        if runs:
+            await asyncio.wait({self._ending(run, RequestState.FORGOTTEN) for run in runs})
 
     async def close(self, grace: float) -> None:
         """Starts nothing more; what still runs after `grace` seconds is left owed."""
@@ -171,6 +197,7 @@ class Runs:
         return run.task
 
     def _over(self, run: _Run, task: asyncio.Task[None]) -> None:
+        self._moved_at = self._clock()
         del self._runs[run.request.id]
         self._silent.pop(run.request.id, None)
         self._limits.release(run.request.asker.id, run.request.place.server_id)
@@ -202,7 +229,10 @@ class Runs:
             if not await self._is_shown(run, outcome):
                 log.error("The answer to %d is left for the next start", run.request.id)
                 return
-            await self._store.finish_request(run.request.id, outcome)
+            if not await self._is_recorded(run, outcome):
+                log.error("The answer to %d is shown, but is given anew at the next start", run.request.id)
+                return
+            self._on_outcome(outcome)
             await run.showing.recorded()
         except asyncio.CancelledError:
             await run.showing.suspend()
@@ -210,14 +240,34 @@ class Runs:
 
     async def _is_shown(self, run: _Run, outcome: Outcome) -> bool:
         """Shows the end of an answer, however often that takes; nobody shall be left with half of one."""
+
+        async def show() -> bool:
+            return await run.showing.finish(outcome) or outcome.state is RequestState.FORGOTTEN
+
+        return await self._tried(run, show)
+
+    async def _is_recorded(self, run: _Run, outcome: Outcome) -> bool:
+        """Records it, however often that takes: the disk may be full for a while."""
+
+        async def record() -> bool:
+            try:
+                await self._store.finish_request(run.request.id, outcome)
+            except Exception:
+                log.exception("The answer to %d could not be recorded", run.request.id)
+                return False
+            return True
+
+        return await self._tried(run, record)
+
+    async def _tried(self, run: _Run, step: Callable[[], Awaitable[bool]]) -> bool:
         for delay in RETRY_AFTER_S:
-            if await run.showing.finish(outcome) or outcome.state is RequestState.FORGOTTEN:
+            if await step():
                 return True
             with suppress(TimeoutError):
                 await asyncio.wait_for(run.given_up.wait(), delay)
             if run.given_up.is_set():
                 return False
-        return await run.showing.finish(outcome)
+        return await step()
 
     async def _outcome(self, run: _Run) -> Outcome | None:
         """How the request ends, None if it is left owed."""
@@ -263,6 +313,7 @@ class Runs:
         settings = settings if request.mode is None else replace(settings, mode=request.mode)
 
         def show(text: str) -> None:
+            self._moved_at = self._clock()
             if run.first_text_at is None:
                 run.first_text_at = self._clock()
                 self._silent.pop(request.id, None)
@@ -272,7 +323,18 @@ class Runs:
                 run.showing.update(text)
 
         manner = Manner(order.own, order.varied, order.continued, order.words)
-        answer = await self._answerer.answer(question, request.place, settings, show, manner)
+        while True:
+            try:
+                answer = await self._answerer.answer(question, request.place, settings, show, manner)
+                break
+            except EngineDownError as error:
+                log.warning("Request %d waits: %s", request.id, error)
+                run.text = ""
+                while not error.recovered.is_set():
+                    # Again, as views skip what comes too soon after something else.
+                    run.showing.update(order.words.said(notes.MODEL_DOWN))
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(error.recovered.wait(), TELL_EVERY_S)
         run.text = answer.text
         if not answer.text:
             run.notes.append(order.words.said(notes.NO_ANSWER))

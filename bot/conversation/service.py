@@ -17,8 +17,10 @@ from bot.conversation.keeping import Example
 from bot.conversation.limits import LimitKeeper, Limits
 from bot.conversation.messages import Message, Origin, PhotoOffer, Place, PlaceKind, Remembered, SkippedPhoto
 from bot.conversation.notes import NOTHING_SAID, about_pictures
+from bot.conversation.personal import Forgotten
 from bot.conversation.ports import (
     Audience,
+    Outcome,
     PhotoFetcher,
     Refusal,
     Request,
@@ -57,6 +59,7 @@ class ReplyService:
         defaults: ChannelSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         """Makes a service that does nothing until it is told of something.
 
@@ -64,6 +67,7 @@ class ReplyService:
             base: the model was not trained on turns (see `inference.tasks.conversation`).
             defaults: for what neither thread, channel nor server have set.
             clock: seconds that only grow, for limits and timings.
+            on_outcome: is told of each request that is over and recorded.
         """
         self._store = store
         self._defaults = defaults or ChannelSettings()
@@ -72,7 +76,7 @@ class ReplyService:
         self._intake = Intake(fetcher)
         self._limits = LimitKeeper(limits, clock)
         self._answerer = Answerer(store, engine, base=base)
-        self._runs = Runs(store, self._answerer, self._limits, self.settings, clock)
+        self._runs = Runs(store, self._answerer, self._limits, self.settings, clock, on_outcome)
         self._admission = Admission(store, self._runs, self._limits, limits, now)
         self.steering = Steering(store, self._runs, self._admission, self._order)
 
@@ -139,16 +143,50 @@ class ReplyService:
         """A channel with its threads, or a thread, is gone from the chat, with all that was said there."""
         await self._end_in(lambda place: place_id in (place.id, place.parent_id))
         await self._store.forget_place(place_id)
+        await self._erase_traces()
 
     async def server_left(self, server_id: int) -> None:
         """The bot is no longer in the server."""
         await self._end_in(lambda place: place.server_id == server_id)
         await self._store.forget_server(server_id)
+        await self._erase_traces()
+
+    async def forget_person(self, person_id: int) -> Forgotten:
+        """Nothing of what the person said, showed and was answered is kept; returns how much it was.
+
+        Answers under way end. Returns when nothing is left in the store's files either.
+        """
+        await self._intake.delete(lambda message: message.author.id == person_id)
+        await self._runs.forget_of(person_id)
+        forgotten = await self._store.forget_person(person_id)
+        await self._erase_traces()
+        return forgotten
+
+    async def opt_out(self, person_id: int) -> Forgotten:
+        """As `forget_person`, but what is being answered; and from now on as in `Store.opt_out`."""
+        await self._intake.delete(lambda message: message.author.id == person_id)
+        forgotten = await self._store.opt_out(person_id)
+        await self._erase_traces()
+        return forgotten
+
+    async def _erase_traces(self) -> None:
+        self._answerer.forget()
+        await self._store.erase_traces()
 
     @property
     def in_flight(self) -> int:
         """How many requests wait or are being answered."""
         return len(self._runs)
+
+    @property
+    def waiting(self) -> int:
+        """How many of them have no text yet."""
+        return self._runs.waiting
+
+    @property
+    def stalled_seconds(self) -> float:
+        """For how long no answer has grown or ended although some are in flight."""
+        return self._runs.stalled_seconds
 
     async def settings(self, place: Place) -> ChannelSettings:
         """What counts in a place, resolved."""
@@ -189,7 +227,7 @@ class ReplyService:
         owed = [(request, order) for request, order in owed if not self._runs.has(request.id)]
         for request, order in owed:
             self._limits.take(request.asker.id, request.place.server_id)
-            self._runs.add(request, audience, order)
+            self._runs.add(replace(request, taken_up=True), audience, order)
         return len(owed)
 
     async def close(self, grace: float) -> None:

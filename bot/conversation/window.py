@@ -76,8 +76,11 @@ async def window(store: Store, question: Remembered, place: Place, history: Hist
 
 
 async def replied_message(store: Store, message: Remembered) -> Remembered | None:
-    """The message that `message` replies to."""
-    return None if message.reply_to_id is None else await store.message(message.reply_to_id)
+    """The message that `message` replies to; None if it is of somebody else who has opted out."""
+    found = None if message.reply_to_id is None else await store.message(message.reply_to_id)
+    if found is None or found.by_bot or found.author.id == message.author.id:
+        return found
+    return None if await store.has_opted_out(found.author.id) else found
 
 
 async def _chain(store: Store, question: Remembered) -> list[Remembered]:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot.store import migrate
 from bot.store.errors import StoreError
+from bot.store.faults import explained
 
 T = TypeVar("T")
 
@@ -22,21 +23,15 @@ DRIVER = "sqlite+aiosqlite"
 BUSY_SECONDS = 30
 """How long a statement waits for another process that writes."""
 READERS = 4
-
-_CAUSES = {
-    "SQLITE_BUSY": "another process has locked it: stop that one, or name another file",
-    "SQLITE_CANTOPEN": "its folder or the file itself may not be used: check the permissions",
-    "SQLITE_CORRUPT": "it is damaged: restore a copy, or move it away to start afresh",
-    "SQLITE_FULL": "the disk is full: make room",
-    "SQLITE_NOTADB": "it is not an SQLite database: name another file",
-    "SQLITE_READONLY": "it may only be read: check the permissions of the file and its folder",
-}
+_EMPTYING_TRIES = 3
+"""Each waits for readers and writers as long as a statement does."""
 
 
 class Database:
     """Hands out connections to a file that `prepare` has seen."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         url = URL.create(DRIVER, database=str(path))
         # With a single connection, writers of this process queue here instead of polling SQLite's lock.
         self._writer = create_async_engine(url, connect_args=_connecting(), **_pool(1))
@@ -48,15 +43,38 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection of which every statement sees the newest state."""
-        async with self._readers.connect() as connection:
-            yield connection
+        """A connection of which every statement sees the newest state.
+
+        Raises:
+            StoreError: the file cannot be used.
+        """
+        with explained(self.path, "cannot be read"):
+            async with self._readers.connect() as connection:
+                yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """The connection that writes; the block is one transaction."""
-        async with self._writer.begin() as connection:
-            yield connection
+        """The connection that writes; the block is one transaction, of which nothing is kept if it fails.
+
+        Raises:
+            StoreError: the file cannot be used.
+        """
+        with explained(self.path, "cannot be written"):
+            async with self._writer.begin() as connection:
+                yield connection
+
+    async def empty_log(self) -> None:
+        """What was written or deleted so far is in the file itself, and its write-ahead log is empty.
+
+        Raises:
+            StoreError: the file cannot be used, or somebody reads an old state of it.
+        """
+        async with self.reading() as connection:
+            for _ in range(_EMPTYING_TRIES):
+                result = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                if not result.one()[0]:
+                    return
+        raise StoreError(f"The log of the database {self.path} cannot be emptied: another process reads it.")
 
     async def close(self) -> None:
         await self._readers.dispose()
@@ -130,7 +148,7 @@ def _at_once(path: Path, *, begin: str | None = None, foreign_keys: bool = True)
         URL.create("sqlite", database=str(path)), connect_args=_connecting(), poolclass=NullPool
     )
     _configure(engine, begin=begin, foreign_keys=foreign_keys)
-    with _explained(path):
+    with explained(path, "cannot be opened"):
         yield engine
 
 
@@ -165,18 +183,3 @@ def _configure(engine: Engine, *, begin: str | None = None, foreign_keys: bool =
         @event.listens_for(engine, "begin")
         def begun(connection: Connection) -> None:
             connection.exec_driver_sql(begin)
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turns what SQLite reports about the file as a whole into a sentence."""
-    try:
-        yield
-    except StoreError as error:
-        raise StoreError(f"The database {path} cannot be opened: {error}") from error
-    except DBAPIError as error:
-        name = getattr(error.orig, "sqlite_errorname", "")
-        cause = next((text for code, text in _CAUSES.items() if name.startswith(code)), None)
-        if cause is None:
-            raise
-        raise StoreError(f"The database {path} cannot be opened: {cause}.") from error

@@ -42,7 +42,7 @@ async def forget_message(connection: AsyncConnection, message_id: int) -> None:
     )
     await forget_answer_message(connection, message_id)
     await connection.execute(delete(MessageRow).where(MessageRow.id == message_id))
-    await _delete_unheld(connection, PhotoRow.sha256.in_(photos), PersonRow.id == author)
+    await delete_unheld(connection, PhotoRow.sha256.in_(photos), PersonRow.id == author)
 
 
 async def forget_answer_message(connection: AsyncConnection, message_id: int) -> None:
@@ -53,7 +53,7 @@ async def forget_places(connection: AsyncConnection, where: ColumnElement[bool])
     """Rows of `ChannelRow` and all that hangs on them."""
     await _forget_scopes(connection, select(ChannelRow.id).where(where), servers=False)
     await connection.execute(delete(ChannelRow).where(where))
-    await _delete_unheld(connection, true(), true())
+    await delete_unheld(connection, true(), true())
 
 
 async def forget_server(connection: AsyncConnection, server_id: int) -> None:
@@ -68,22 +68,23 @@ async def photos_of(connection: AsyncConnection, message_id: int) -> set[str]:
     return set(await connection.scalars(hashes))
 
 
-async def delete_unheld_photos(connection: AsyncConnection, among: ColumnElement[bool]) -> None:
-    """Those of the pictures that neither a message nor an example shows."""
-    await connection.execute(
+async def delete_unheld_photos(connection: AsyncConnection, among: ColumnElement[bool]) -> int:
+    """Those of the pictures that neither a message nor an example shows; returns how many."""
+    deleted = await connection.execute(
         delete(PhotoRow).where(
             among,
             ~exists().where(MessagePhotoRow.sha256 == PhotoRow.sha256),
             ~exists().where(ExampleRow.sha256 == PhotoRow.sha256),
         )
     )
+    return deleted.rowcount
 
 
-async def _delete_unheld(
+async def delete_unheld(
     connection: AsyncConnection, photos: ColumnElement[bool], people: ColumnElement[bool]
-) -> None:
-    """Those of the pictures, and those of the people, of whom nothing is left."""
-    await delete_unheld_photos(connection, photos)
+) -> int:
+    """Those of the pictures, and those of the people, of whom nothing is left; returns how many pictures."""
+    deleted = await delete_unheld_photos(connection, photos)
     await connection.execute(
         delete(PersonRow).where(
             people,
@@ -91,6 +92,7 @@ async def _delete_unheld(
             ~exists().where(RequestRow.asker_id == PersonRow.id),
         )
     )
+    return deleted
 
 
 async def _forget_scopes(connection: AsyncConnection, ids: Select[int], *, servers: bool) -> None:

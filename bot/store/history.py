@@ -7,11 +7,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.conversation.messages import Place, PlaceKind, Remembered
 from bot.store.reading import REMEMBERED, exchanges
-from bot.store.tables import ChannelRow, MessagePhotoRow, MessageRow, OwnThreadRow
+from bot.store.tables import ChannelRow, MessagePhotoRow, MessageRow, OptOutRow, OwnThreadRow
 
 # Made once: building a statement takes longer than running it.
 _CLEARED = select(ChannelRow.cleared_at).where(ChannelRow.id == bindparam("place")).scalar_subquery()
-_COUNTING = REMEMBERED.where(MessageRow.id < bindparam("before"), MessageRow.id > func.coalesce(_CLEARED, 0))
+_COUNTS = (
+    MessageRow.id < bindparam("before"),
+    MessageRow.id > func.coalesce(_CLEARED, 0),
+    # Of those who opted out, questions that are owed an answer are there: for themselves alone.
+    ~exists().where(OptOutRow.person_id == MessageRow.author_id),
+)
+_COUNTING = REMEMBERED.where(*_COUNTS)
 NEWEST = (
     _COUNTING.where(MessageRow.place_id == bindparam("place"))
     .order_by(MessageRow.id.desc())
@@ -19,11 +25,7 @@ NEWEST = (
 )
 _RECENT = (
     select(MessageRow.id)
-    .where(
-        MessageRow.place_id == bindparam("place"),
-        MessageRow.id < bindparam("before"),
-        MessageRow.id > func.coalesce(_CLEARED, 0),
-    )
+    .where(MessageRow.place_id == bindparam("place"), *_COUNTS)
     .order_by(MessageRow.id.desc())
     .limit(bindparam("within", type_=Integer))
     .subquery()

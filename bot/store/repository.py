@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from sqlalchemy import exists, literal, select, update
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.messages import Message, Origin, Place, Remembered, Scope
 from bot.conversation.ports import Outcome, Request, RequestState, Store, StoredPhoto
-from bot.store import forgetting, history, versions
+from bot.store import forgetting, history, probing, versions
 from bot.store.answers import SqlAnswers
 from bot.store.database import Database, opened
 from bot.store.examples import SqlExamples
 from bot.store.outcomes import NO_OUTCOME, OWED, columns_of, outcome_of
+from bot.store.personal import SqlPersonal, has_opted_out
 from bot.store.reading import (
     ANSWERED_BY,
     ANY_MESSAGE,
@@ -39,7 +42,7 @@ from bot.store.tables import (
 from bot.store.writing import later, write_message, write_person, write_place, write_whole
 
 
-class SqlStore(SqlExamples, SqlAnswers, Store):
+class SqlStore(SqlExamples, SqlAnswers, SqlPersonal, Store):
     """What is remembered; see `Store` for the methods that have no word here."""
 
     def __init__(self, database: Database) -> None:
@@ -56,6 +59,10 @@ class SqlStore(SqlExamples, SqlAnswers, Store):
         async with opened(url) as database:
             yield SqlStore(database)
 
+    async def is_writable(self) -> bool:
+        """Something can be recorded now."""
+        return await asyncio.to_thread(probing.is_writable, self._database.path)
+
     # Messages
 
     async def record_message(
@@ -66,12 +73,18 @@ class SqlStore(SqlExamples, SqlAnswers, Store):
                 select(exists().where(RequestAnswerRow.message_id == message.id))
             ):
                 return  # a part of an answer, which is kept with its request
-            await write_whole(connection, message, photos, addressed=addressed)
+            await self._record(connection, message, photos, addressed=addressed)
 
     async def record_messages(self, said: Sequence[tuple[Message, Sequence[StoredPhoto]]]) -> None:
         async with self._database.writing() as connection:
             for message, photos in said:
-                await write_whole(connection, message, photos, addressed=False)
+                await self._record(connection, message, photos, addressed=False)
+
+    async def _record(
+        self, connection: AsyncConnection, message: Message, photos: Sequence[StoredPhoto], *, addressed: bool
+    ) -> None:
+        if not await has_opted_out(connection, message.author.id):
+            await write_whole(connection, message, photos, addressed=addressed)
 
     async def history(self, place: Place, before: int, limit: int) -> list[Remembered]:
         async with self._database.reading() as connection:
@@ -203,6 +216,10 @@ class SqlStore(SqlExamples, SqlAnswers, Store):
                 .where(RequestRow.id == request_id, RequestRow.state != RequestState.FORGOTTEN)
                 .values(**columns_of(outcome))
             )
+            asker = select(RequestRow.asker_id).where(RequestRow.id == request_id)
+            if await has_opted_out(connection, await connection.scalar(asker) or 0):
+                # The question was kept for as long as it was owed an answer.
+                await forgetting.forget_message(connection, request_id)
 
     async def owed_requests(self) -> list[tuple[Request, Message]]:
         """The questions come without offers: their pictures were kept when they were recorded."""

@@ -38,6 +38,8 @@ class ServerRow(Base):
     __tablename__ = "servers"
 
     id: Mapped[Snowflake]
+    retention_days: Mapped[int | None]
+    """How long what is said there is kept; None: as everywhere."""
 
 
 class ChannelRow(Base):
@@ -71,6 +73,14 @@ class PersonRow(Base):
 
     id: Mapped[Snowflake]
     name: Mapped[str]
+
+
+class OptOutRow(Base):
+    """Somebody whose messages are not to be kept, known otherwise or not."""
+
+    __tablename__ = "opt_outs"
+
+    person_id: Mapped[Snowflake]
 
 
 class MessageRow(Base):

@@ -1,48 +1,54 @@
-"""Whether the program does its work, for supervisors (/health) and for Prometheus (/metrics)."""
+"""Whether the program does its work, for supervisors (/healthz) and for Prometheus (/metrics)."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-STARTED = time.time()
+from bot.web.metrics import Metrics
 
-Check = Callable[[], bool]
-Gauge = Callable[[], float]
+log = logging.getLogger(__name__)
+
+Check = Callable[[], bool | Awaitable[bool]]
+CHECK_S = 5.0
+"""A check that takes longer has failed."""
 
 
-def add_health(app: web.Application, checks: Mapping[str, Check], gauges: Mapping[str, Gauge]) -> None:
-    """Adds both pages to `app`.
+def add_health(app: web.Application, checks: Mapping[str, Check], metrics: Metrics) -> None:
+    """Adds both pages to `app`; `checks`, by name, are what has to be so."""
 
-    Args:
-        checks: by name, what has to be so, such as the connection to Discord; each in a few words' time.
-        gauges: by name (snake case, its unit last), what is measured now.
-    """
+    async def results() -> dict[str, bool]:
+        found = {name: await _passed(name, check) for name, check in checks.items()}
+        for name, passed in found.items():
+            metrics.check.labels(name).set(passed)
+        return found
 
     async def health(_request: web.Request) -> web.Response:
-        results = {name: check() for name, check in checks.items()}
-        well = all(results.values())
+        found = await results()
+        well = all(found.values())
         return web.json_response(
-            {"status": "ok" if well else "failing", "checks": results}, status=200 if well else 503
+            {"status": "ok" if well else "failing", "checks": found}, status=200 if well else 503
         )
 
-    async def metrics(_request: web.Request) -> web.Response:
-        lines = [
-            "# TYPE process_start_time_seconds gauge",
-            f"process_start_time_seconds {STARTED:.3f}",
-            "# TYPE process_cpu_seconds_total counter",
-            f"process_cpu_seconds_total {time.process_time():.3f}",
-        ]
-        for name, gauge in gauges.items():
-            lines += [f"# TYPE idefics_bot_{name} gauge", f"idefics_bot_{name} {gauge():g}"]
-        if checks:
-            lines.append("# TYPE idefics_bot_check gauge")
-            lines += [f'idefics_bot_check{{name="{name}"}} {check():d}' for name, check in checks.items()]
+    async def page(_request: web.Request) -> web.Response:
+        await results()
         return web.Response(
-            text="\n".join(lines) + "\n",
-            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+            body=metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )
 
-    app.add_routes([web.get("/health", health), web.get("/metrics", metrics)])
+    app.add_routes([web.get("/healthz", health), web.get("/metrics", page)])
+
+
+async def _passed(name: str, check: Check) -> bool:
+    try:
+        result = check()
+        if inspect.isawaitable(result):
+            result = await asyncio.wait_for(result, CHECK_S)
+    except Exception:
+        log.warning("The check %s failed", name, exc_info=True)
+        return False
+    return result

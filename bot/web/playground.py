@@ -23,6 +23,7 @@ from bot.web.samples import sample_drawing
 from bot.web.security import Refused, add_headers, guard, is_loopback
 from bot.web.sessions import Session
 from bot.web.snowflakes import Snowflakes
+from bot.web.tokens import require
 from bot.web.transcript import AFTER_ALL, MOST_MESSAGES, transcript
 from bot.web.uploads import Form, HeldPhotos, read_form
 from bot.web.wording import language_of, words
@@ -48,9 +49,10 @@ class Playground:
     """As it is named to people."""
     decoders: ThreadPoolExecutor
 
-    def application(self, host: str) -> web.Application:
-        """The page and its calls, to be served at `host`."""
-        app = web.Application(middlewares=[guard(loopback=is_loopback(host))])
+    def application(self, host: str, token: str | None = None) -> web.Application:
+        """The page and its calls, to be served at `host`; with a `token`, to those who have it."""
+        gates = [] if token is None else [require(token)]
+        app = web.Application(middlewares=[guard(loopback=is_loopback(host)), *gates])
         app.on_response_prepare.append(add_headers)
         app.on_shutdown.append(self._close)
         app.add_routes(
@@ -171,6 +173,7 @@ class Playground:
             for question in questions:
                 await self.service.deleted(question)
                 board.forget(question)
+        await self.store.erase_traces()
         return web.Response(status=204)
 
     async def photo(self, request: web.Request) -> web.Response:

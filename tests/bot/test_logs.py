@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,17 @@ def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match=r"set log\.file to another one"):
         configure_logs(LogSettings(file=tmp_path / "file" / "bot.log"))
+
+
+def test_a_log_for_programs(tmp_path: Path) -> None:
+    file = tmp_path / "bot.log"
+    configure_logs(LogSettings(file=file, format="json"))
+    try:
+        1 / 0  # noqa: B018
+    except ZeroDivisionError:
+        logging.getLogger("bot.test").exception("Request %d\nfailed", 5)
+    [line] = file.read_text(encoding="utf-8").splitlines()
+    entry = json.loads(line)
+    assert (entry["level"], entry["logger"], entry["message"]) == ("ERROR", "bot.test", "Request 5\nfailed")
+    assert "ZeroDivisionError" in entry["traceback"]
+    assert datetime.fromisoformat(entry["time"]).tzinfo is not None

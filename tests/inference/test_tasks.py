@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -257,15 +257,29 @@ class FakeEngine:
     def count_tokens(self, prompt: Prompt) -> int:
         return len(prompt)
 
-    async def generate(self, prompt: Prompt, options: Options = Options()) -> Reply:  # noqa: B008
+    async def generate(
+        self,
+        prompt: Prompt,
+        options: Options = Options(),  # noqa: B008
+        *,
+        queue_key: Hashable = None,
+    ) -> Reply:
         assert self._reply_to is not None
         text = await self._reply_to(prompt, options)
         return Reply(text, (1,), "stop", len(prompt), 0, 1)
 
-    def stream(self, prompt: Prompt, options: Options = Options()) -> ReplyStream:  # noqa: B008
+    def stream(
+        self,
+        prompt: Prompt,
+        options: Options = Options(),  # noqa: B008
+        *,
+        queue_key: Hashable = None,
+    ) -> ReplyStream:
         raise NotImplementedError
 
-    async def rank(self, prompt: Prompt, labels: Sequence[str]) -> list[tuple[str, float]]:
+    async def rank(
+        self, prompt: Prompt, labels: Sequence[str], *, queue_key: Hashable = None
+    ) -> list[tuple[str, float]]:
         self.ranked.append(prompt)
         ranked = [(label, self._log_probabilities[label]) for label in labels]
         return sorted(ranked, key=lambda each: -each[1])

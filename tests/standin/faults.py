@@ -54,7 +54,11 @@ class AnswerLost:
     """All is done, and the connection breaks before the answer."""
 
 
-Fault = Answer | Hang | Cut | AnswerLost
+class AnswerHeld:
+    """All is done, and no answer comes until the client gives up or the stand-in closes."""
+
+
+Fault = Answer | Hang | Cut | AnswerLost | AnswerHeld
 
 
 @dataclass

@@ -153,6 +153,9 @@ class Surroundings:
         response.headers.update(headers)
         if isinstance(fault, faults.AnswerLost):
             return faults.cut(request)
+        if isinstance(fault, faults.AnswerHeld):
+            await self._changes.announce()
+            await asyncio.Event().wait()
         return response
 
     async def _answer(self, request: web.Request, handler: Handler, call: Call) -> web.StreamResponse:

@@ -62,6 +62,10 @@ class World:
         self.channels[place.id] = place
         return place
 
+    def forget_nonces(self) -> None:
+        """The past few minutes are over."""
+        self._by_nonce.clear()
+
     def sent_before(self, author: Account, nonce: str) -> Message | None:
         return self._by_nonce.get((author.id, nonce))
 

@@ -47,3 +47,22 @@ def test_what_cannot_be_used_is_one_sentence(run: Run, monkeypatch: pytest.Monke
         "",
         "The database none/store.sqlite3 cannot be opened: make the folder none first.\n",
     )
+
+
+def test_a_copy_is_made_and_never_over_another_file(run: Run, tmp_path: Path) -> None:
+    assert run("db", "backup", "copy.sqlite3") == (
+        2,
+        "",
+        "There is no database idefics-bot.sqlite3 yet, so there is nothing to copy.\n",
+    )
+    run("db", "upgrade")
+    status, out, _ = run("db", "backup", "copy.sqlite3")
+    assert (status, out.startswith("copy.sqlite3: "), out.endswith(" MB, whole\n")) == (0, True, True)
+    assert run("db", "backup", "copy.sqlite3") == (
+        2,
+        "",
+        "There is a file copy.sqlite3 already: name another one.\n",
+    )
+    Path("idefics-bot.sqlite3").unlink()
+    Path("copy.sqlite3").rename("idefics-bot.sqlite3")
+    assert run("db", "current")[1] == f"idefics-bot.sqlite3: revision {migrate.head()}, up to date\n"

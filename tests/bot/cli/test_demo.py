@@ -40,7 +40,7 @@ def test_wrong_settings_are_one_sentence(capfd: pytest.CaptureFixture[str]) -> N
     Path("idefics-bot.toml").write_text("[web]\nprot = 1\n", encoding="utf-8")
     assert main(["demo", "--no-browser"]) == 2
     assert capfd.readouterr().err == (
-        "The setting web.prot in idefics-bot.toml is unknown: [web] has host, port.\n"
+        "The setting web.prot in idefics-bot.toml is unknown: [web] has host, port, token.\n"
     )
 
 

@@ -108,6 +108,16 @@ async def test_a_mention_with_a_photo_is_answered_and_opens_a_thread(folder: Pat
 
 
 @on_loop
+async def test_the_engine_is_told_who_asks(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock, "One.", "Two.", "Three.") as s:
+        await s.ask("what?", place=CHANNEL, mentions_bot=True)
+        await s.ask("what?", place=DIRECT)
+        await s.set(DIRECT, mode=Mode.CLASSIFY, labels=("one", "two"))
+        await s.ask("", "red", place=DIRECT, author=BEN)
+        assert s.engine.asked_by == [(10, ANNA.id), (None, ANNA.id), (None, BEN.id)]
+
+
+@on_loop
 async def test_what_is_recorded_says_how_it_went(folder: Path, clock: Clock) -> None:
     gate = asyncio.Event()
     async with scene(folder, clock, [gate, "A ", "house."]) as s:

@@ -6,10 +6,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.app import core, serve_playground, serving_health
-from bot.settings import ModelSettings, Settings, WebSettings
+from bot.app import serve_playground
+from bot.settings import ModelSettings, WebSettings
 from bot.web.serving import AddressError, bind, url_of
-from bot.web.uploads import HeldPhotos
 from tests.bot.conversation.chats import on_loop
 from tests.bot.web.playgrounds import playground, settings
 from tests.fake_engine import FakeEngine
@@ -55,34 +54,6 @@ async def test_open_pages_do_not_keep_the_program(tmp_path: Path) -> None:
             assert (await events.content.readline()) == b"event: conversation\n"
         rest = await events.content.read()  # to the end, which comes
         assert rest.startswith(b"data: ")
-
-
-@on_loop
-async def test_health_says_what_fails(tmp_path: Path) -> None:
-    connected = False
-    engine = FakeEngine()
-
-    def open_engine(_: ModelSettings) -> FakeEngine:
-        return engine
-
-    chosen: Settings = settings(tmp_path)
-    async with (
-        core(chosen, HeldPhotos(), open_engine) as parts,
-        serving_health(chosen, parts.service, {"discord": lambda: connected}) as url,
-        aiohttp.ClientSession() as session,
-    ):
-        async with session.get(f"{url}health") as response:
-            assert response.status == 503
-            assert await response.json() == {"status": "failing", "checks": {"discord": False}}
-        connected = True
-        async with session.get(f"{url}health") as response:
-            assert response.status == 200
-        async with session.get(f"{url}metrics") as response:
-            assert response.content_type == "text/plain"
-            lines = (await response.text()).splitlines()
-        assert 'idefics_bot_check{name="discord"} 1' in lines
-        assert "idefics_bot_requests_in_flight 0" in lines
-    assert engine.closed
 
 
 @on_loop

@@ -1,0 +1,182 @@
+"""An engine that is loaded again when it has failed for good."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from itertools import count
+from types import TracebackType
+from typing import Self
+
+from inference.errors import EngineError, QueueFullError
+from inference.prompt import Prompt
+from inference.surface import Engine, Options, Reply, ReplyStream
+
+log = logging.getLogger(__name__)
+
+PROBE_S = 60.0
+"""In which a model that works says one token."""
+CLOSE_S = 20.0
+RETRY_AFTER_S = (0.0, 1.0, 5.0, 30.0, 60.0)
+"""Between the times that the model is loaded; the last counts for all further ones."""
+
+
+class EngineDownError(EngineError):
+    """There is no engine at the moment; `recovered` is set once there is."""
+
+    def __init__(self, recovered: asyncio.Event) -> None:
+        super().__init__("The model does not work at the moment; it is being loaded again.")
+        self.recovered = recovered
+
+
+class RevivedEngine:
+    """Implements `inference.surface.Engine` with whichever engine there is.
+
+    After an EngineError the engine is asked for one token. If it cannot say that either, it is closed and
+    loaded again, and until then all calls raise EngineDownError.
+    """
+
+    def __init__(self, load: Callable[[], AbstractAsyncContextManager[Engine]]) -> None:
+        self._load = load
+        self._loaded = AsyncExitStack()
+        self._revival: asyncio.Task[None] | None = None
+        self._recovered = asyncio.Event()
+
+    @property
+    def is_down(self) -> bool:
+        return not self._recovered.is_set()
+
+    @property
+    def context_length(self) -> int:
+        return self.engine.context_length
+
+    @property
+    def picture_size(self) -> int:
+        return self.engine.picture_size
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        return self.engine.count_tokens(prompt)
+
+    async def generate(
+        self,
+        prompt: Prompt,
+        options: Options = Options(),  # noqa: B008 - frozen
+        *,
+        queue_key: Hashable = None,
+    ) -> Reply:
+        async with self._watched() as engine:
+            return await engine.generate(prompt, options, queue_key=queue_key)
+
+    def stream(
+        self,
+        prompt: Prompt,
+        options: Options = Options(),  # noqa: B008 - frozen
+        *,
+        queue_key: Hashable = None,
+    ) -> RevivedStream:
+        return RevivedStream(self, prompt, options, queue_key)
+
+    async def rank(
+        self, prompt: Prompt, labels: Sequence[str], *, queue_key: Hashable = None
+    ) -> list[tuple[str, float]]:
+        async with self._watched() as engine:
+            return await engine.rank(prompt, labels, queue_key=queue_key)
+
+    async def aclose(self) -> None:
+        if self._revival is not None:
+            self._revival.cancel()
+            await asyncio.wait({self._revival})
+        await self._loaded.aclose()
+
+    async def __aenter__(self) -> Self:
+        self.engine = await self._loaded.enter_async_context(self._load())
+        self._recovered.set()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[Engine]:
+        if self.is_down:
+            raise EngineDownError(self._recovered)
+        engine = self.engine
+        try:
+            yield engine
+        except QueueFullError:
+            raise
+        except EngineError as error:
+            if engine is self.engine and not self.is_down and await self._works(engine):
+                raise
+            if engine is self.engine and not self.is_down:
+                self._revive()
+            raise EngineDownError(self._recovered) from error
+
+    async def _works(self, engine: Engine) -> bool:
+        try:
+            await asyncio.wait_for(engine.generate(["Hi"], Options(max_new_tokens=1)), PROBE_S)
+        except (EngineError, TimeoutError) as error:
+            log.error("The model does not work any more: %r", error)
+            return False
+        return True
+
+    def _revive(self) -> None:
+        self._recovered.clear()
+        self._revival = asyncio.create_task(self._load_again(), name="load the model again")
+
+    async def _load_again(self) -> None:
+        try:
+            # A device that hangs is left to itself.
+            await asyncio.wait_for(self._loaded.aclose(), CLOSE_S)
+        except Exception:
+            log.exception("The model that failed could not be closed")
+        for tried in count():
+            await asyncio.sleep(RETRY_AFTER_S[min(tried, len(RETRY_AFTER_S) - 1)])
+            self._loaded = AsyncExitStack()
+            try:
+                self.engine = await self._loaded.enter_async_context(self._load())
+            except Exception:
+                log.exception("The model cannot be loaded; it is tried again")
+            else:
+                log.warning("The model works again")
+                self._recovered.set()
+                return
+
+
+class RevivedStream:
+    """Implements `inference.surface.ReplyStream`."""
+
+    def __init__(self, engine: RevivedEngine, prompt: Prompt, options: Options, queue_key: Hashable) -> None:
+        self.reply: Reply | None = None
+        self._engine = engine
+        self._inner: ReplyStream | None = None
+        self._pieces = self._stream(prompt, options, queue_key)
+
+    @property
+    def place(self) -> int | None:
+        return None if self._inner is None else self._inner.place
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self._pieces
+
+    async def __anext__(self) -> str:
+        return await anext(self._pieces)
+
+    async def aclose(self) -> None:
+        await self._pieces.aclose()
+
+    async def _stream(
+        self, prompt: Prompt, options: Options, queue_key: Hashable
+    ) -> AsyncGenerator[str, None]:
+        async with (
+            self._engine._watched() as engine,
+            aclosing(engine.stream(prompt, options, queue_key=queue_key)) as stream,
+        ):
+            self._inner = stream
+            async for piece in stream:
+                yield piece
+            self.reply = stream.reply
