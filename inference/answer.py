@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, cast
 
-from inference.surface import FinishReason
+from inference.surface import FinishReason, Reply
 from inference.tokenizer import TextStream
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+    from inference.requests import GenerationRequest
 
 
 class Answer:
@@ -45,6 +47,25 @@ class Answer:
         self._text_before: list[int] = []
         """For each id the length of the text that was certain before it."""
         self.finish_reason: FinishReason | None = None
+
+    @classmethod
+    def to(
+        cls, request: GenerationRequest, tokenizer: PreTrainedTokenizerBase, end_ids: frozenset[int]
+    ) -> Self:
+        """The answer to a request, before its first id."""
+        return cls(
+            tokenizer,
+            end_ids=end_ids,
+            stop=request.options.stop,
+            max_new_tokens=request.max_new_tokens,
+            after=request.prompt.answer_begun,
+        )
+
+    def reply_to(self, request: GenerationRequest, cached_tokens: int = 0) -> Reply:
+        """What whoever asked gets; the answer is finished."""
+        assert self.finish_reason is not None, "the answer is finished"
+        prompt_tokens, ids = len(request.prompt.token_ids), self.token_ids
+        return Reply(self.text, ids, self.finish_reason, prompt_tokens, cached_tokens, len(ids))
 
     @property
     def token_ids(self) -> tuple[int, ...]:
@@ -107,3 +128,17 @@ class Answer:
             if any(stop.startswith(unseen[-length:]) for stop in self._stop):
                 return length
         return 0
+
+
+def ends_in_stop_text(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], stop: Sequence[str]) -> bool:
+    """Whether a stop text ends with the newest of the generated `ids` or shortly before it.
+
+    For beams, whose ids change places: a stop text in front of the newest token would have ended the beam
+    before.
+    """
+    if not stop:
+        return False
+    # No token is less than a byte, and the first one may lose its space in decoding.
+    tail = max(len(text.encode()) for text in stop) + 1
+    text = cast(str, tokenizer.decode(list(ids[-tail:]), skip_special_tokens=True))
+    return any(each in text for each in stop)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 from transformers.generation.logits_process import LogitsProcessor
 from transformers.generation.stopping_criteria import StoppingCriteria
 
-from inference.answer import Answer
+from inference.answer import Answer, ends_in_stop_text
 from inference.requests import GenerationRequest
-from inference.sampling import draw, penalize
-from inference.surface import Reply
+from inference.sampling import draw, penalize, seed_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -25,17 +23,9 @@ class Row:
     def __init__(
         self, request: GenerationRequest, tokenizer: PreTrainedTokenizerBase, end_ids: frozenset[int]
     ) -> None:
-        options = request.options
         self.request = request
-        self.answer = Answer(
-            tokenizer,
-            end_ids=end_ids,
-            stop=options.stop,
-            max_new_tokens=request.max_new_tokens,
-            after=request.prompt.answer_begun,
-        )
-        seed = secrets.randbits(63) if options.seed is None else options.seed % 2**63
-        self.generator = torch.Generator().manual_seed(seed)
+        self.answer = Answer.to(request, tokenizer, end_ids)
+        self.generator = torch.Generator().manual_seed(seed_of(request.options))
 
     @property
     def over(self) -> bool:
@@ -54,11 +44,7 @@ class Row:
         if piece := answer.add(token_id):
             self.request.listener.piece(piece)
         if answer.finish_reason is not None:
-            prompt_tokens = len(self.request.prompt.token_ids)
-            ids = answer.token_ids
-            self.request.listener.finish(
-                Reply(answer.text, ids, answer.finish_reason, prompt_tokens, 0, len(ids))
-            )
+            self.request.listener.finish(answer.reply_to(self.request))
 
 
 class Sample(LogitsProcessor):
@@ -122,12 +108,5 @@ class BeamsEnd(StoppingCriteria):
     def _is_over(self, row: Row, ids: torch.Tensor) -> bool:
         if row.request.cancelled:
             return True
-        stop = row.request.options.stop
-        if not stop:
-            return False
-        # A stop text in front of the newest token would have ended the beam before. No token is less than
-        # a byte, and the first one may lose its space in decoding.
-        longest = max(len(text.encode()) for text in stop) + 1
-        tail = ids[self._prompt_width :][-longest:].tolist()
-        text = cast(str, self._tokenizer.decode(tail, skip_special_tokens=True))
-        return any(each in text for each in stop)
+        generated = ids[self._prompt_width :].tolist()
+        return ends_in_stop_text(self._tokenizer, generated, row.request.options.stop)

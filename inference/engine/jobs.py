@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 
-from inference.answer import Answer
+from inference.answer import Answer, ends_in_stop_text
 from inference.engine.beams import BeamPages, BeamSearch
 from inference.engine.context import ContextMemory, TokenSequence
 from inference.engine.pages import PAGE_SIZE, pages_for
 from inference.engine.prefill import Chunk
 from inference.ranking import exclusive
 from inference.requests import GenerationRequest, RankRequest, Request
-from inference.surface import Reply
+from inference.sampling import seed_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -96,15 +95,8 @@ class Generation(Job):
         self, request: GenerationRequest, tokenizer: PreTrainedTokenizerBase, end_ids: frozenset[int]
     ) -> None:
         super().__init__(request)
-        self.answer = Answer(
-            tokenizer,
-            end_ids=end_ids,
-            stop=request.options.stop,
-            max_new_tokens=request.max_new_tokens,
-            after=request.prompt.answer_begun,
-        )
-        seed = request.options.seed
-        self.seed = secrets.randbits(63) if seed is None else seed % 2**63
+        self.answer = Answer.to(request, tokenizer, end_ids)
+        self.seed = seed_of(request.options)
         self.taken: list[int] = []
         """All generated ids, also those that a stop text took back."""
         self.asked = 0
@@ -130,7 +122,7 @@ class Generation(Job):
             self.request.listener.piece(piece)
         if self.answer.finish_reason is not None:
             self.over = True
-            self.request.listener.finish(reply(self.request, self.answer, self.cached or 0))
+            self.request.listener.finish(self.answer.reply_to(self.request, self.cached or 0))
 
     def _most_tokens(self) -> int:
         return len(self.request.prompt.token_ids) + self.request.max_new_tokens
@@ -148,10 +140,6 @@ class BeamGeneration(Job):
         self.num_rows = request.options.num_beams
         self._tokenizer = tokenizer
         self._end_ids = end_ids
-        stop = request.options.stop
-        # A stop text in front of the newest token would have ended the beam before. No token is less than
-        # a byte, and the first one may lose its space in decoding.
-        self._tail = max((len(text.encode()) for text in stop), default=0) + 1
 
     def begin(self) -> None:
         """Starts the search from the prompt, which was read."""
@@ -167,25 +155,15 @@ class BeamGeneration(Job):
 
     def finish(self) -> None:
         """Tells the listener of the best answer."""
-        answer = Answer(
-            self._tokenizer,
-            end_ids=self._end_ids,
-            stop=self.request.options.stop,
-            max_new_tokens=self.request.max_new_tokens,
-            after=self.request.prompt.answer_begun,
-        )
+        answer = Answer.to(self.request, self._tokenizer, self._end_ids)
         for token_id in self.search.best:
             if piece := answer.add(token_id):
                 self.request.listener.piece(piece)
         self.over = True
-        self.request.listener.finish(reply(self.request, answer, self.sequence.cached))
+        self.request.listener.finish(answer.reply_to(self.request, self.sequence.cached))
 
     def _is_over(self, ids: list[int]) -> bool:
-        stop = self.request.options.stop
-        if ids[-1] in self._end_ids or not stop:
-            return ids[-1] in self._end_ids
-        text = cast(str, self._tokenizer.decode(ids[-self._tail :], skip_special_tokens=True))
-        return any(each in text for each in stop)
+        return ids[-1] in self._end_ids or ends_in_stop_text(self._tokenizer, ids, self.request.options.stop)
 
     def _most_tokens(self) -> int:
         return len(self.token_ids) + self.request.max_new_tokens
@@ -262,9 +240,3 @@ class Ranking(Job):
 
     def _spare_pages(self) -> int:
         return min(LABELS_AT_ONCE, len(self.request.labels)) * self._pages_of_label()
-
-
-def reply(request: GenerationRequest, answer: Answer, cached: int) -> Reply:
-    assert answer.finish_reason is not None, "the answer is finished"
-    ids = answer.token_ids
-    return Reply(answer.text, ids, answer.finish_reason, len(request.prompt.token_ids), cached, len(ids))

@@ -10,10 +10,8 @@ from dataclasses import dataclass, fields
 
 import torch
 
+from inference.sampling import LEAST_TEMPERATURE
 from inference.surface import Options
-
-LEAST_TEMPERATURE = 1e-4
-"""Below this the distribution is greedy in float32 anyway, and the division would overflow."""
 
 # Multipliers of splitmix64 (Steele, Lea, Flood 2014), as signed numbers.
 _GOLDEN = 0x9E3779B97F4A7C15 - 2**64
