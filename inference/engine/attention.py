@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from inference.engine import dispatch
-from inference.engine.pages import PAGE_SIZE, PagedLayer
+from inference.engine.pages import PagedLayer, pages_for
 
 
 class Attention(Protocol):
@@ -57,8 +57,7 @@ class DecodeAttention:
         return attend_pages(queries, layer, self.table, self.lengths)
 
     def pictures(self, layer: PagedLayer, queries: torch.Tensor) -> torch.Tensor:
-        seen = attend_pages(queries, layer, self.picture_table, self.picture_lengths)
-        return seen.masked_fill((self.picture_lengths == 0)[:, None, None], 0.0)
+        return attend_pages(queries, layer, self.picture_table, self.picture_lengths)
 
     def on(self, device: torch.device) -> DecodeAttention:
         if device == self.table.device:
@@ -104,7 +103,7 @@ def attend_pages(
 ) -> torch.Tensor:
     """Attention of one query for each row, (rows, heads, head dimension), to the first `lengths` tokens.
 
-    What comes out for rows of length 0 means nothing.
+    Zeros come out for rows of length 0.
     """
     if dispatch.uses_kernels(queries):
         from inference.kernels.paged_attention import paged_decode_attention
@@ -113,13 +112,13 @@ def attend_pages(
         with dispatch.launching_for(queries):
             paged_decode_attention(queries, layer.keys, layer.values, table, lengths, out)
         return out
-    lengths = lengths.clamp(min=1)
-    pages = table[:, : -(-int(lengths.max()) // PAGE_SIZE)]
+    pages = table[:, : max(1, pages_for(int(lengths.max())))]
     keys, values = layer.keys[pages].flatten(1, 2), layer.values[pages].flatten(1, 2)
-    mask = torch.arange(keys.shape[1]) < lengths[:, None]
-    return functional.scaled_dot_product_attention(
+    mask = torch.arange(keys.shape[1]) < lengths.clamp(min=1)[:, None]
+    attended = functional.scaled_dot_product_attention(
         queries[:, :, None], keys.transpose(1, 2), values.transpose(1, 2), attn_mask=mask[:, None, None]
     )[:, :, 0]
+    return attended.masked_fill((lengths == 0)[:, None, None], 0.0)
 
 
 @dataclass(frozen=True, slots=True)
