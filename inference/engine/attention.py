@@ -6,7 +6,7 @@ Queries are always packed: (tokens, heads, head dimension), with no padding betw
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import torch
@@ -46,7 +46,7 @@ class DecodeAttention:
     lengths: torch.Tensor
     """int32 (rows): tokens of the row, the new one included"""
     slots: torch.Tensor
-    """int64 (rows): where the new token is stored"""
+    """integers (rows): where the new token is stored"""
     picture_table: torch.Tensor
     """int32 (rows, pages of a picture): those of the picture that the row sees"""
     picture_lengths: torch.Tensor
@@ -62,13 +62,7 @@ class DecodeAttention:
     def on(self, device: torch.device) -> DecodeAttention:
         if device == self.table.device:
             return self
-        return DecodeAttention(
-            self.table.to(device),
-            self.lengths.to(device),
-            self.slots.to(device),
-            self.picture_table.to(device),
-            self.picture_lengths.to(device),
-        )
+        return DecodeAttention(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def rotate_and_store(
@@ -119,6 +113,50 @@ def attend_pages(
         queries[:, :, None], keys.transpose(1, 2), values.transpose(1, 2), attn_mask=mask[:, None, None]
     )[:, :, 0]
     return attended.masked_fill((lengths == 0)[:, None, None], 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class TiledAttention:
+    """Some next tokens of each of several sequences, packed, for the kernel that takes them in tiles."""
+
+    slots: torch.Tensor
+    """int32 (tokens): where each token is stored"""
+    table: torch.Tensor
+    """int32 (sequences, pages of the longest)"""
+    tiles: torch.Tensor
+    """int32 (tiles, 4), see `inference.kernels.prefill_attention`"""
+    picture_table: torch.Tensor
+    """int32 (pictures, pages of a picture)"""
+    picture_tiles: torch.Tensor
+    """int32 (tiles, 4): each of tokens that see the same picture, or none"""
+
+    def own(self, layer: PagedLayer, qkv: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
+        queries = rotate_and_store(layer, qkv, rotation, self.slots)
+        return self._attend(queries, layer, self.table, self.tiles, causal=True)
+
+    def pictures(self, layer: PagedLayer, queries: torch.Tensor) -> torch.Tensor:
+        return self._attend(queries, layer, self.picture_table, self.picture_tiles, causal=False)
+
+    def _attend(
+        self,
+        queries: torch.Tensor,
+        layer: PagedLayer,
+        table: torch.Tensor,
+        tiles: torch.Tensor,
+        *,
+        causal: bool,
+    ) -> torch.Tensor:
+        from inference.kernels.prefill_attention import paged_prefill_attention
+
+        out = torch.empty_like(queries)
+        with dispatch.launching_for(queries):
+            paged_prefill_attention(queries, layer.keys, layer.values, table, tiles, out, causal=causal)
+        return out
+
+    def on(self, device: torch.device) -> TiledAttention:
+        if device == self.table.device:
+            return self
+        return TiledAttention(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)

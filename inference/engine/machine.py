@@ -6,6 +6,7 @@ import gc
 import logging
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from inference.engine.graphs import Recordings
 from inference.engine.model import Decoder
 from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
 from inference.engine.pictures import PictureEncoder, latents_of
+from inference.engine.prefill import PromptPasses
 from inference.engine.rows import Rows
 from inference.memory import free_bytes
 from inference.settings import EngineSettings
@@ -91,6 +93,9 @@ class Machine:
             latents=self.latents,
             forbidden=self.forbidden,
         )
+        self.passes = PromptPasses(
+            self.decoder, own, pictures, context=context, latents=self.latents, graphs=self.records
+        )
         self.encoder = PictureEncoder(model, self.decoder, pictures, graphs=self.records)
         self._steps: Recordings[tuple[int, bool]] = Recordings(
             lambda key: self.rows.step(*key), enabled=self.records
@@ -117,17 +122,20 @@ class Machine:
     def _record(self, report: Callable[[int, int], None]) -> None:
         began = monotonic()
         keys = [(bucket, plain) for bucket in reversed(self._buckets) for plain in (True, False)]
+        works: list[Callable[[], None]] = [
+            *(partial(self._steps.record, key) for key in keys),
+            *self.passes.recordings(),
+            *self.encoder.recordings(),
+        ]
         gc.freeze()  # torch looks for garbage before each recording: only among what is new
         try:
-            for done, key in enumerate(keys):
-                report(done, len(keys) + 1)
-                self._steps.record(key)
-            report(len(keys), len(keys) + 1)
-            self.encoder.record()
+            for done, record in enumerate(works):
+                report(done, len(works))
+                record()
         finally:
             gc.unfreeze()
-        report(len(keys) + 1, len(keys) + 1)
-        log.info("Recorded %d kinds of steps in %.1f s.", len(keys), monotonic() - began)
+        report(len(works), len(works))
+        log.info("Recorded %d kinds of work in %.1f s.", len(works), monotonic() - began)
 
     def _layers(self, settings: EngineSettings, context: int) -> tuple[list[PagedLayer], list[PagedLayer]]:
         """Pages of the decoder layers, and of the cross layers."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -88,10 +89,9 @@ class PictureEncoder:
         self._slots = torch.zeros(PICTURES_AT_ONCE, dtype=torch.int64, device=weight.device)
         self._recordings = Recordings(self._run, enabled=graphs)
 
-    def record(self) -> None:
-        """Records the encoder for every number of pictures."""
-        for count in _BUCKETS:
-            self._recordings.record(count)
+    def recordings(self) -> list[Callable[[], None]]:
+        """What records the encoder, each for another number of pictures."""
+        return [partial(self._recordings.record, count) for count in reversed(_BUCKETS)]
 
     def encode(self, pictures: Sequence[PreparedPicture], slots: Sequence[int]) -> None:
         """Encodes at most `PICTURES_AT_ONCE` pictures into their slots."""

@@ -11,7 +11,7 @@ import torch
 from inference.engine.jobs import Job, Ranking
 from inference.engine.machine import Machine
 from inference.engine.pictures import PICTURES_AT_ONCE
-from inference.engine.prefill import Chunk, last_places, read
+from inference.engine.prefill import Chunk, last_places
 from inference.errors import InferenceError
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,8 @@ class Reader:
         def read_some(some: Sequence[tuple[Job, Chunk]]) -> None:
             ends = last_places([chunk for _, chunk in some])
             done = [number for number, (job, chunk) in enumerate(some) if chunk.end == len(job.token_ids)]
-            logits = self._pass([chunk for _, chunk in some], [ends[number] for number in done])
+            chunks = [chunk for _, chunk in some]
+            logits = self._machine.passes.read(chunks, [ends[number] for number in done])
             for job, chunk in some:
                 job.sequence.computed = chunk.end
             passes.append(([some[number][0] for number in done], logits))
@@ -92,7 +93,7 @@ class Reader:
 
         def score(_: object) -> None:
             self._machine.memory.copy_pages(copies)
-            job.score(labels, self._pass(chunks, places))
+            job.score(labels, self._machine.passes.read(chunks, places))
 
         for _, error in attempt([job], score):
             self._fail(job, error)
@@ -114,11 +115,6 @@ class Reader:
             if most_tokens <= 0:
                 break
         return chosen
-
-    def _pass(self, chunks: Sequence[Chunk], wanted: Sequence[int]) -> torch.Tensor:
-        machine = self._machine
-        memory = machine.memory
-        return read(machine.decoder, memory.own, memory.picture_layers, machine.latents, chunks, wanted)
 
 
 def needs(job: Job, digests: set[bytes]) -> bool:

@@ -70,8 +70,7 @@ def linear(x: torch.Tensor, weight: torch.Tensor, *, gated: bool = False) -> tor
         **overlapping(x),
     )
     if joins:
-        grid = (rows, triton.cdiv(outputs, _JOINED))
-        _join_splits[grid](
+        _join_splits[(rows, triton.cdiv(outputs, _JOINED))](
             parts,
             out,
             rows,

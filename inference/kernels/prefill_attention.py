@@ -1,8 +1,8 @@
 """Attention of several new tokens of each sequence to keys and values in pages.
 
-Queries are packed, with no padding between sequences. The host cuts them into tiles of up to `QUERIES`
-tokens that look at the same pages; the number of tiles alone decides what is started, so that a pass over
-them can be recorded.
+Queries are packed, with no padding between sequences. The host cuts them into tiles of up to
+`QUERIES_OF_A_TILE` tokens that look at the same pages; the number of tiles alone decides what is started, so
+that a pass over them can be recorded.
 """
 
 # Kernels have no types, and their constants are upper case, as in Triton's own.
@@ -18,11 +18,9 @@ import triton
 import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
+from inference.engine.layout import QUERIES_OF_A_TILE
 from inference.kernels.launching import overlapping
 from inference.kernels.paged_attention import PAGE_SIZE
-
-QUERIES = 32
-"""Most queries of a tile."""
 
 _KEYS = 64
 _WARPS = 4
@@ -75,7 +73,7 @@ def paged_prefill_attention(
         HEAD_DIM=head_dim,
         HEAD_DIM_PADDED=max(16, triton.next_power_of_2(head_dim)),
         PAGE_SIZE=PAGE_SIZE,
-        QUERIES=QUERIES,
+        QUERIES=QUERIES_OF_A_TILE,
         KEYS=_KEYS,
         STAGES=_STAGES,
         CAUSAL=causal,
@@ -84,7 +82,7 @@ def paged_prefill_attention(
     )
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["table_stride"])
 def _attend_tile(
     queries,
     key_pages,
