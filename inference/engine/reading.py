@@ -35,6 +35,10 @@ class Reader:
         self._fail = fail
         self._jobs: list[Job] = []
 
+    def __len__(self) -> int:
+        """Jobs that are being read."""
+        return len(self._jobs)
+
     def add(self, job: Job) -> None:
         self._jobs.append(job)
 

@@ -27,6 +27,9 @@ _MATRIX = {"OUTPUTS_AT_ONCE": 64, "INPUTS_AT_ONCE": 128, "num_warps": 4, "num_st
 # not so far that the parts' sums weigh more than the weights.
 _PROGRAMS = 264
 _FEWEST_STEPS = 4
+# Tiles of weights that a program calls into the cache before it waits: a power of two.
+_PREFETCHED = 4
+_LINE = tl.constexpr(128)
 _JOINED = 1024
 
 
@@ -66,6 +69,7 @@ def linear(x: torch.Tensor, weight: torch.Tensor, *, gated: bool = False) -> tor
         triton.cdiv(steps, splits),
         INPUTS=inputs,
         ROWS=max(16, triton.next_power_of_2(rows)),
+        PREFETCHED=_PREFETCHED,
         **_MATRIX,
         **overlapping(x),
     )
@@ -82,6 +86,19 @@ def linear(x: torch.Tensor, weight: torch.Tensor, *, gated: bool = False) -> tor
             **overlapping(x),
         )
     return out
+
+
+@triton.jit
+def _call_into_cache(places):
+    """Has the lines that `places` lie in brought from memory into the second cache; nothing waits for it."""
+    tl.inline_asm_elementwise(
+        "prefetch.global.L2 [$1]; mov.b32 $0, 0;",
+        "=r,l",
+        [places.to(tl.int64)],
+        dtype=tl.int32,
+        is_pure=False,
+        pack=1,
+    )
 
 
 @triton.jit
@@ -148,6 +165,7 @@ def _matrix_product(
     ROWS: tl.constexpr,
     OUTPUTS_AT_ONCE: tl.constexpr,
     INPUTS_AT_ONCE: tl.constexpr,
+    PREFETCHED: tl.constexpr,
     PDL: tl.constexpr,
 ):
     """One program per tile of outputs and split of the inputs; a split is `steps` tiles of inputs.
@@ -164,6 +182,9 @@ def _matrix_product(
     start = split * steps * INPUTS_AT_ONCE
     end = tl.minimum(start + steps * INPUTS_AT_ONCE, INPUTS)
     if PDL:
+        line = start + tl.arange(0, PREFETCHED * INPUTS_AT_ONCE * 2 // _LINE) * (_LINE // 2)
+        matrix_row = tl.minimum(output, outputs - 1).to(tl.int64)[:, None]
+        _call_into_cache(weight + matrix_row * INPUTS + tl.minimum(line, INPUTS - 1)[None, :])
         gdc_launch_dependents()
         gdc_wait()
     total = tl.zeros([OUTPUTS_AT_ONCE, ROWS], tl.float32)

@@ -169,8 +169,11 @@ def test_beginnings_are_forgotten_oldest_first_and_give_their_pages_back() -> No
         pool.release(pages)
     assert prefixes.longest(beginning([1] * 30, " " * 30))[0] == 20
     pages = pool.take(1)
-    prefixes.remember(beginning([3] * 4, " " * 4), pages)
+    prefixes.remember(beginning([3] * 7, " " * 7), pages)
+    assert prefixes.longest(beginning([3] * 30, " " * 30))[0] == 0  # not worth a page
+    prefixes.remember(beginning([3] * 8, " " * 8), pages)
     pool.release(pages)
+    assert prefixes.longest(beginning([3] * 30, " " * 30))[0] == 8
     assert prefixes.longest(beginning([2] * 30, " " * 30))[0] == 0
     assert prefixes.longest(beginning([1] * 30, " " * 30))[0] == 20
     longer = pool.take(3)
