@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 OUT_OF_MEMORY = "The device has not enough memory for this request: shorten it or leave out pictures."
 NOT_A_NUMBER = "The model's values overflowed on this request: change the picture or the text."
+BUSY_PICTURES, IDLE_PICTURES = 16, 32
+"""Pictures that are encoded between two steps, and while nobody is being answered."""
 ROWS_FOR_A_PROMPT = 4
 """So many answers wait at once for each prompt that waits to be read."""
 TOO_MANY_BEAMS = "This engine answers with {} beams at most: ask for fewer."
@@ -108,8 +110,8 @@ class ContinuousEngine:
 
     def _read(self) -> None:
         self._steps_since_reading = 0
-        self._reader.encode_pictures()
         busy = self._decoding.rows > 0
+        self._reader.encode_pictures(BUSY_PICTURES if busy else IDLE_PICTURES)
         chunk = self.machine.chunk_tokens if busy else self._settings.idle_chunk_tokens
         for jobs, logits in self._reader.read_prompts(chunk):
             self._go_on(jobs, logits)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from inference.engine import dispatch
 from inference.engine.context import ContextMemory
 from inference.engine.graphs import Recordings
 from inference.engine.model import Decoder
@@ -66,10 +67,12 @@ class Machine:
         context = int(config.max_position_embeddings)
         self.forbidden = torch.zeros(self.decoder.vocabulary, device=device)
         self.forbidden[list(forbidden)] = -torch.inf
-        # Layers on several devices, and 8-bit ones, which look at values, cannot be recorded.
+        # Layers on several devices, 8-bit ones and torch's own attention, which look at values, cannot be
+        # recorded.
         self.records = (
             settings.graphs
             and self.is_cuda
+            and dispatch.uses_kernels(self.forbidden)
             and self.decoder.devices == {device}
             and not getattr(model, "is_loaded_in_8bit", False)
         )

@@ -15,20 +15,23 @@ import triton
 import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from inference.kernels.launching import overlapping
+from inference.kernels.launching import overlapping, shared_memory
 
 MOST_ROWS = 64
 """Above it the tensor cores, not the memory, set the pace, and torch's own product is the better way."""
 
-# Tiles. Of a vector's product: two loads of 16 bytes for each thread, and the next two on their way.
-_VECTOR = {"OUTPUTS_AT_ONCE": 2, "INPUTS_AT_ONCE": 2048, "num_warps": 8}
-_MATRIX = {"OUTPUTS_AT_ONCE": 64, "INPUTS_AT_ONCE": 128, "num_warps": 4, "num_stages": 4}
+# Tiles. Of a vector's product: a load of 16 bytes for each thread, and the next one on its way.
+_VECTOR = {"OUTPUTS_AT_ONCE": 1, "INPUTS_AT_ONCE": 2048, "num_warps": 8}
+# Of a matrix product: as many outputs as a warpgroup multiplies, and inputs as fit into shared memory.
+_OUTPUTS = 64
+_MOST_INPUTS = 256
+_STAGES = 3
 # Where outputs are too few for a program on each of 132 multiprocessors, the inputs are split too, but not so
 # far that the parts' sums weigh more than the weights.
 _PROGRAMS = 132
 _FEWEST_STEPS = 4
 # Tiles of weights that a program calls into the cache before it waits: a power of two.
-_PREFETCHED = 4
+_PREFETCHED = 2
 _LINE = tl.constexpr(128)
 _JOINED = 1024
 
@@ -56,8 +59,10 @@ def linear(x: torch.Tensor, weight: torch.Tensor, *, gated: bool = False) -> tor
         )
         return out
     # A tile of gated outputs holds as many gates as what they open.
-    tiles = triton.cdiv(len(weight), _MATRIX["OUTPUTS_AT_ONCE"])
-    steps = triton.cdiv(inputs, _MATRIX["INPUTS_AT_ONCE"])
+    tiles = triton.cdiv(len(weight), _OUTPUTS)
+    padded_rows = max(16, triton.next_power_of_2(rows))
+    inputs_at_once = _inputs_at_once(padded_rows, x)
+    steps = triton.cdiv(inputs, inputs_at_once)
     splits = 1 if gated else max(1, min(_PROGRAMS // tiles, steps // _FEWEST_STEPS))
     parts = out if splits == 1 else x.new_empty((splits, rows, outputs), dtype=torch.float32)
     _matrix_product[(tiles, splits)](
@@ -68,10 +73,13 @@ def linear(x: torch.Tensor, weight: torch.Tensor, *, gated: bool = False) -> tor
         outputs,
         triton.cdiv(steps, splits),
         INPUTS=inputs,
-        ROWS=max(16, triton.next_power_of_2(rows)),
+        ROWS=padded_rows,
         GATED=gated,
         PREFETCHED=_PREFETCHED,
-        **_MATRIX,
+        OUTPUTS_AT_ONCE=_OUTPUTS,
+        INPUTS_AT_ONCE=inputs_at_once,
+        num_warps=4,
+        num_stages=_STAGES,
         **overlapping(x),
     )
     if splits > 1:
@@ -79,6 +87,14 @@ def linear(x: torch.Tensor, weight: torch.Tensor, *, gated: bool = False) -> tor
             parts, out, out.numel(), SPLITS=splits, AT_ONCE=_JOINED, num_warps=4, **overlapping(x)
         )
     return out
+
+
+def _inputs_at_once(rows: int, x: torch.Tensor) -> int:
+    """Inputs of a tile, of which the device's multiprocessors hold `_STAGES` at a time."""
+    at_once = _MOST_INPUTS
+    while at_once > 32 and _STAGES * (_OUTPUTS + rows) * at_once * x.element_size() > shared_memory(x.device):
+        at_once //= 2
+    return at_once
 
 
 @triton.jit
