@@ -11,10 +11,10 @@ from typing import TypeVar
 from PIL.Image import Image
 
 from bot.conversation.channel_settings import ChannelSettings, Mode
-from bot.conversation.keeping import Part
 from bot.conversation.messages import Photo, Place, Remembered
-from bot.conversation.ports import Store
 from bot.conversation.prompting import Prompter
+from bot.conversation.requests import Part
+from bot.conversation.store import Store
 from bot.languages.words import ENGLISH, Words
 from inference import tasks
 from inference.errors import EngineError, PromptError

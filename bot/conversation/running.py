@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from bot.conversation import notes
 from bot.conversation.answering import Answer, Answerer, Manner, listed
 from bot.conversation.channel_settings import ChannelSettings
-from bot.conversation.keeping import Part
 from bot.conversation.limits import LimitKeeper
 from bot.conversation.messages import Place
-from bot.conversation.ports import Audience, Outcome, Request, RequestState, Store
+from bot.conversation.ports import Audience
+from bot.conversation.requests import Outcome, Part, Request, RequestState
 from bot.conversation.reviving import EngineDownError
 from bot.conversation.showing import Showing
+from bot.conversation.store import Store
 from bot.conversation.threads import thread_name
 from bot.languages.words import ENGLISH, Words
 from inference.errors import InferenceError

@@ -15,22 +15,24 @@ from bot.conversation.channel_settings import ChannelSettings, History
 from bot.conversation.intake import Fetched, Intake, Reception
 from bot.conversation.keeping import Example
 from bot.conversation.limits import LimitKeeper, Limits
-from bot.conversation.messages import Message, Origin, PhotoOffer, Place, PlaceKind, Remembered, SkippedPhoto
-from bot.conversation.notes import NOTHING_SAID, about_pictures
-from bot.conversation.personal import Forgotten
-from bot.conversation.ports import (
-    Audience,
-    Outcome,
-    PhotoFetcher,
-    Refusal,
-    Request,
-    RequestState,
-    Store,
+from bot.conversation.messages import (
+    Message,
+    Origin,
+    PhotoOffer,
+    Place,
+    PlaceKind,
+    Remembered,
+    SkippedPhoto,
     StoredPhoto,
 )
+from bot.conversation.notes import NOTHING_SAID, about_pictures
+from bot.conversation.personal import Forgotten
+from bot.conversation.ports import Audience, PhotoFetcher
+from bot.conversation.requests import Outcome, Refusal, Request, RequestState
 from bot.conversation.running import Order, Runs
 from bot.conversation.sources import Resolved, resolved
 from bot.conversation.steering import Steering
+from bot.conversation.store import Store
 from bot.languages.words import Words, words_in
 from inference.surface import Engine
 

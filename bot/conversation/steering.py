@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from bot.conversation.admission import Admission
 from bot.conversation.messages import Place
-from bot.conversation.ports import Audience, Refusal, Request, RequestState, Store
+from bot.conversation.ports import Audience
+from bot.conversation.requests import Refusal, Request, RequestState
 from bot.conversation.running import Order, Runs
+from bot.conversation.store import Store
 
 
 class Steering:

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.conversation.keeping import Part
 from bot.conversation.messages import Photo, Place, PlaceKind
-from bot.conversation.ports import Outcome, ReplyView, Request, RequestState, Store
+from bot.conversation.ports import ReplyView
+from bot.conversation.requests import Outcome, Part, Request, RequestState
+from bot.conversation.store import Store
 from bot.languages.words import Words
 from bot.web.snowflakes import Snowflakes
 

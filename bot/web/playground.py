@@ -15,8 +15,9 @@ from aiohttp import web
 from bot.conversation.channel_settings import ChannelSettings, Mode
 from bot.conversation.inputs import UnusableInputError, checked_labels
 from bot.conversation.messages import Message, Origin, Place, Scope, SkippedPhoto
-from bot.conversation.ports import Refusal, Request, Store
+from bot.conversation.requests import Refusal, Request
 from bot.conversation.service import ReplyService
+from bot.conversation.store import Store
 from bot.web.boards import Board, Boards, Event, Question
 from bot.web.examples import Examples, shown_examples
 from bot.web.samples import sample_drawing

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.messages import Place
-from bot.conversation.ports import Store
+from bot.conversation.store import Store
 from bot.web.boards import Answer, Board, Question
 
 MOST_MESSAGES = 400

@@ -11,7 +11,7 @@ import pytest
 from bot.conversation import running
 from bot.conversation.channel_settings import History
 from bot.conversation.personal import Forgotten
-from bot.conversation.ports import RequestState
+from bot.conversation.requests import RequestState
 from bot.conversation.retention import retention
 from bot.store.errors import StoreError
 from bot.store.repository import SqlStore

@@ -15,7 +15,7 @@ from bot.conversation import notes, running
 from bot.conversation.channel_settings import ChannelSettings, History, Mode, Threads, Trigger
 from bot.conversation.limits import Limits
 from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind, Scope
-from bot.conversation.ports import Refusal, Request, RequestState
+from bot.conversation.requests import Refusal, Request, RequestState
 from bot.conversation.service import ReplyService
 from bot.store.repository import SqlStore
 from inference.errors import EngineError

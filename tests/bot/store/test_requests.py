@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.conversation.messages import Reference
-from bot.conversation.ports import Outcome, Request, RequestState
+from bot.conversation.requests import Outcome, Request, RequestState
 from tests.bot.conversation.chats import on_loop
 from tests.bot.store.stores import (
     ANNA,
