@@ -56,12 +56,15 @@ class Manner:
     """How a question is to be answered."""
 
     own: bool
-    """The place is a conversation with the bot."""
+    """The place is a conversation with the bot: its questions are answered one after the other."""
+    first: bool = True
+    """It was not answered before: its answer may open a thread."""
     varied: bool = False
     """The answer should be another one than the last."""
     continued: tuple[Part, ...] = ()
     """An answer to the same question that goes on where it ended by its length."""
     words: Words = ENGLISH
+    """Of what is said beside the answer."""
 
 
 class Answerer:

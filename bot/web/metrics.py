@@ -86,7 +86,7 @@ class Metrics:
 
     def watch(self, service: ReplyService) -> None:
         self._in_flight.set_function(lambda: service.in_flight)
-        self._waiting.set_function(lambda: service.waiting)
+        self._waiting.set_function(lambda: len(service.line))
 
     def count_outcome(self, outcome: Outcome) -> None:
         self._requests.labels(outcome.state).inc()
