@@ -25,8 +25,9 @@ from PIL import Image
 from bot.bridge.address import DiscordAddress
 from bot.bridge.fetching import MediaFetcher
 from bot.conversation.limits import Limits
-from bot.conversation.messages import Message, Origin, Person, PhotoOffer, Place, PlaceKind
-from bot.conversation.ports import Outcome, PhotoFetcher, Request, StoredPhoto
+from bot.conversation.messages import Message, Origin, Person, PhotoOffer, Place, PlaceKind, StoredPhoto
+from bot.conversation.ports import PhotoFetcher
+from bot.conversation.requests import Outcome, Request
 from bot.conversation.service import ReplyService
 from bot.languages.words import Words
 from bot.store.repository import SqlStore

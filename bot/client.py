@@ -24,8 +24,8 @@ from bot.bridge.pacing import EDIT_INTERVAL_S, Pacer
 from bot.bridge.panel import PanelPart
 from bot.cogs.all import cogs_of
 from bot.cogs.catch_up import CatchUp
-from bot.conversation.ports import Store
 from bot.conversation.service import ReplyService
+from bot.conversation.store import Store
 
 log = logging.getLogger(__name__)
 

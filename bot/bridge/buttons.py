@@ -10,7 +10,7 @@ from typing import Any, Self
 import discord
 
 from bot.bridge.commands import words_for
-from bot.conversation.ports import Request
+from bot.conversation.requests import Request
 from bot.languages.words import ENGLISH, Words, marked
 
 

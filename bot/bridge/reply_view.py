@@ -15,7 +15,7 @@ from bot.bridge.pacing import Pacer
 from bot.bridge.permissions import listed, missing_for_files, missing_for_threads
 from bot.bridge.threads import open_thread
 from bot.conversation.channel_settings import Mode
-from bot.conversation.ports import Outcome, RequestState
+from bot.conversation.requests import Outcome, RequestState
 from bot.conversation.splitting import split
 from bot.languages.words import Words
 

@@ -22,7 +22,7 @@ from bot.bridge.forms import TextForm
 from bot.bridge.permissions import moderates
 from bot.conversation.channel_settings import Mode
 from bot.conversation.messages import Message, Origin, PhotoOffer, SkippedPhoto
-from bot.conversation.ports import Refusal
+from bot.conversation.requests import Refusal
 from bot.languages.words import Words, marked
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import discord
 from discord.ext import commands
 
-from bot.conversation.ports import Refusal
+from bot.conversation.requests import Refusal
 
 if TYPE_CHECKING:
     from bot.client import IdeficsClient

@@ -25,8 +25,7 @@ from bot.conversation.channel_settings import Mode
 from bot.conversation.few_shot import MAX_EXAMPLES
 from bot.conversation.inputs import MAX_ANSWER, read_answer
 from bot.conversation.keeping import Example
-from bot.conversation.messages import PhotoOffer, SkippedPhoto
-from bot.conversation.ports import StoredPhoto
+from bot.conversation.messages import PhotoOffer, SkippedPhoto, StoredPhoto
 from bot.languages.words import Words, marked
 
 if TYPE_CHECKING:

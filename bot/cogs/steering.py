@@ -12,7 +12,7 @@ from bot.bridge.alt_text import accept_alt_text
 from bot.bridge.buttons import Action, AnswerButton
 from bot.bridge.commands import words_for
 from bot.bridge.permissions import moderates
-from bot.conversation.ports import Refusal, Request
+from bot.conversation.requests import Refusal, Request
 
 if TYPE_CHECKING:
     from bot.client import IdeficsClient

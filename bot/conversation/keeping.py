@@ -4,29 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from bot.conversation.messages import Photo, Place, Scope
-
-if TYPE_CHECKING:
-    from bot.conversation.ports import StoredPhoto
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The answer about one picture; in a conversation that is about none or one, the whole answer."""
-
-    text: str
-    token_ids: tuple[int, ...] = ()
-    """As generated; none of a label, or of an answer that was stopped."""
-    finish_reason: str = ""
-    ranked: tuple[tuple[str, float], ...] = ()
-    """Labels with their probabilities, best first, where labels were weighed."""
-
-    @property
-    def can_continue(self) -> bool:
-        """It ended because it had become long enough."""
-        return self.finish_reason == "length" and bool(self.token_ids)
+from bot.conversation.messages import Photo, Place, Scope, StoredPhoto
 
 
 @dataclass(frozen=True, slots=True)

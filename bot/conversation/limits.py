@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.conversation.ports import Refusal
+from bot.conversation.requests import Refusal
 from bot.languages.words import ENGLISH, Words
 
 _MINUTE = 60.0

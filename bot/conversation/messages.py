@@ -90,6 +90,13 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredPhoto:
+    photo: Photo
+    data: bytes
+    """A WebP or PNG file, at most 768 pixels on its longer side."""
+
+
+@dataclass(frozen=True, slots=True)
 class SkippedPhoto:
     """An offer that is no usable picture."""
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, delete, insert, select
 
 from bot.conversation.keeping import Example, ExampleStore
-from bot.conversation.messages import Photo, Scope
-from bot.conversation.ports import StoredPhoto
+from bot.conversation.messages import Photo, Scope, StoredPhoto
 from bot.store.database import Database
 from bot.store.forgetting import delete_unheld_photos
 from bot.store.tables import ExampleRow, PhotoRow

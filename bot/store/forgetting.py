@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Select, delete, exists, literal, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.conversation.ports import RequestState
+from bot.conversation.requests import RequestState
 from bot.store.outcomes import NO_OUTCOME, OWED
 from bot.store.tables import (
     ChannelRow,

@@ -11,8 +11,8 @@ from aiohttp import web
 from bot.conversation.few_shot import MAX_EXAMPLES
 from bot.conversation.inputs import UnusableInputError, read_answer
 from bot.conversation.messages import Place, Scope, SkippedPhoto
-from bot.conversation.ports import Store
 from bot.conversation.service import ReplyService
+from bot.conversation.store import Store
 from bot.web.security import Refused
 from bot.web.sessions import Session
 from bot.web.uploads import read_form

@@ -17,7 +17,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import generate_latest
 
-from bot.conversation.ports import Outcome
+from bot.conversation.requests import Outcome
 from bot.conversation.service import ReplyService
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -86,7 +86,7 @@ class Metrics:
 
     def watch(self, service: ReplyService) -> None:
         self._in_flight.set_function(lambda: service.in_flight)
-        self._waiting.set_function(lambda: service.waiting)
+        self._waiting.set_function(lambda: len(service.line))
 
     def count_outcome(self, outcome: Outcome) -> None:
         self._requests.labels(outcome.state).inc()

@@ -15,13 +15,15 @@ from aiohttp import web
 from bot.conversation.channel_settings import ChannelSettings, Mode
 from bot.conversation.inputs import UnusableInputError, checked_labels
 from bot.conversation.messages import Message, Origin, Place, Scope, SkippedPhoto
-from bot.conversation.ports import Refusal, Request, Store
+from bot.conversation.requests import Refusal, Request
 from bot.conversation.service import ReplyService
-from bot.web.boards import Board, Boards, Event, Question
+from bot.conversation.store import Store
+from bot.web.boards import Board, Boards, Event
 from bot.web.examples import Examples, shown_examples
 from bot.web.samples import sample_drawing
 from bot.web.security import Refused, add_headers, guard, is_loopback
 from bot.web.sessions import Session
+from bot.web.shown import Question
 from bot.web.snowflakes import Snowflakes
 from bot.web.tokens import require
 from bot.web.transcript import AFTER_ALL, MOST_MESSAGES, transcript

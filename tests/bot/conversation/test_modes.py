@@ -9,9 +9,9 @@ import pytest
 
 from bot.conversation.channel_settings import History, Mode
 from bot.conversation.few_shot import fitting
-from bot.conversation.messages import Scope
+from bot.conversation.messages import Scope, StoredPhoto
 from bot.conversation.photos import normalise
-from bot.conversation.ports import Request, RequestState, StoredPhoto
+from bot.conversation.requests import Request, RequestState
 from tests.bot.conversation.chats import ANNA, BEN, CHANNEL, DIRECT, THREAD, Clock, drawing, on_loop
 from tests.bot.conversation.test_service import scene
 from tests.fake_engine import Script

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversation import running
+from bot.conversation import run
 from bot.conversation.channel_settings import History
 from bot.conversation.personal import Forgotten
-from bot.conversation.ports import RequestState
+from bot.conversation.requests import RequestState
 from bot.conversation.retention import retention
 from bot.store.errors import StoreError
 from bot.store.repository import SqlStore
@@ -83,7 +83,7 @@ async def test_a_question_that_is_owed_is_shown_to_its_author_alone(folder: Path
 async def test_an_answer_that_cannot_be_recorded_is_recorded_later(
     folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "RETRY_AFTER_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(run, "RETRY_AFTER_S", (0.0, 0.0, 0.0))
     failures = [StoreError("The disk is full.")] * 2
     finish = SqlStore.finish_request
 

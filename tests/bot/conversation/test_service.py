@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from bot.conversation import notes, running
+from bot.conversation import notes, run
 from bot.conversation.channel_settings import ChannelSettings, History, Mode, Threads, Trigger
 from bot.conversation.limits import Limits
 from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind, Scope
-from bot.conversation.ports import Refusal, Request, RequestState
+from bot.conversation.requests import Refusal, Request, RequestState
 from bot.conversation.service import ReplyService
 from bot.store.repository import SqlStore
 from inference.errors import EngineError
@@ -364,7 +364,7 @@ async def test_an_answer_that_cannot_be_shown_is_kept(
     monkeypatch: pytest.MonkeyPatch,
     broken: str,
 ) -> None:
-    monkeypatch.setattr(running, "RETRY_AFTER_S", (0.0,))
+    monkeypatch.setattr(run, "RETRY_AFTER_S", (0.0,))
     gate = asyncio.Event()
     async with scene(folder, clock, [gate, "One."], ["Two", " words."]) as s:
         s.chat.fail_at = broken
@@ -385,7 +385,7 @@ async def test_an_answer_that_cannot_be_shown_is_kept(
 async def test_an_answer_whose_end_cannot_be_shown_is_owed(
     folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "RETRY_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr(run, "RETRY_AFTER_S", (0.0, 0.0))
     async with scene(folder, clock, "Red.", "Blue.") as s:
         s.chat.fail_at, s.chat.failures = "finish", 3
         view = await s.ask("which?", "red")
@@ -404,7 +404,7 @@ async def test_an_answer_whose_end_cannot_be_shown_is_owed(
 async def test_who_deletes_or_ends_does_not_wait_for_what_cannot_be_shown(
     folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "RETRY_AFTER_S", (3600.0,))
+    monkeypatch.setattr(run, "RETRY_AFTER_S", (3600.0,))
     async with scene(folder, clock) as s:
         s.chat.fail_at, s.chat.failures = "finish", 2
         first = await s.receive(clock.message("which?"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.conversation.channel_settings import Mode
 from bot.conversation.limits import Limits
-from bot.conversation.ports import Refusal, Request, RequestState
+from bot.conversation.requests import Refusal, Request, RequestState
 from tests.bot.conversation.chats import ANNA, BEN, CHANNEL, DIRECT, Clock, View, on_loop
 from tests.bot.conversation.test_service import Scene, scene
 from tests.fake_engine import Cut

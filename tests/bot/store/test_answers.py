@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.conversation.messages import DISCORD_EPOCH_MS, Place, PlaceKind, Scope, first_id_at
-from bot.conversation.ports import Outcome, RequestState
+from bot.conversation.requests import Outcome, RequestState
 from tests.bot.conversation.chats import START, on_loop
 from tests.bot.store.stores import (
     ANNA,

@@ -7,7 +7,7 @@ import pytest
 
 from bot.conversation.channel_settings import ChannelSettings, Mode
 from bot.conversation.messages import Scope
-from bot.conversation.ports import Outcome, RequestState
+from bot.conversation.requests import Outcome, RequestState
 from bot.store.tables import Base
 from tests.bot.conversation.chats import on_loop
 from tests.bot.store.stores import (

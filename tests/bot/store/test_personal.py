@@ -12,7 +12,7 @@ import pytest
 from bot.conversation.export import export
 from bot.conversation.messages import Person, created_at
 from bot.conversation.personal import Forgotten, Said
-from bot.conversation.ports import RequestState
+from bot.conversation.requests import RequestState
 from bot.conversation.retention import forget_expired
 from tests.bot.conversation.chats import on_loop
 from tests.bot.store import stores
