@@ -73,7 +73,6 @@ async def core(settings: Settings, fetcher: PhotoFetcher, open_engine: OpenEngin
     async with (
         SqlStore.open(settings.store.url) as store,
         RevivedEngine(partial(open_engine, settings.model)) as engine,
-        retention(store, settings.privacy.retention_days),
     ):
         service = ReplyService(
             store,
@@ -82,13 +81,15 @@ async def core(settings: Settings, fetcher: PhotoFetcher, open_engine: OpenEngin
             Limits(**settings.limits.model_dump()),
             base=not was_trained_on_turns(engine),
             defaults=ChannelSettings(**settings.replies.model_dump()),
+            retention_days=settings.privacy.retention_days,
             on_outcome=metrics.count_outcome,
         )
         metrics.watch(service)
         errors = metrics.log_handler()
         logging.getLogger().addHandler(errors)
         try:
-            yield Core(store, engine, service, metrics)
+            async with retention(service.erasing):
+                yield Core(store, engine, service, metrics)
         finally:
             logging.getLogger().removeHandler(errors)
             await service.close(grace=0)

@@ -31,21 +31,21 @@ class Changes(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
-        await self.client.service.deleted(event.message_id)
+        await self.client.service.erasing.deleted(event.message_id)
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         for message_id in sorted(event.message_ids):
-            await self.client.service.deleted(message_id)
+            await self.client.service.erasing.deleted(message_id)
 
     @commands.Cog.listener()
     async def on_raw_thread_delete(self, event: discord.RawThreadDeleteEvent) -> None:
-        await self.client.service.place_deleted(event.thread_id)
+        await self.client.service.erasing.place_deleted(event.thread_id)
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        await self.client.service.place_deleted(channel.id)
+        await self.client.service.erasing.place_deleted(channel.id)
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        await self.client.service.server_left(guild.id)
+        await self.client.service.erasing.server_left(guild.id)

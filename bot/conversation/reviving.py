@@ -84,6 +84,14 @@ class RevivedEngine:
         async with self._watched() as engine:
             return await engine.rank(prompt, labels, queue_key=queue_key)
 
+    async def forget(self) -> None:
+        if self.is_down:
+            return  # Nothing is kept by what is about to be loaded.
+        try:
+            await self.engine.forget()
+        except EngineError as error:
+            log.warning("The engine forgets by being closed: %s", error)
+
     async def aclose(self) -> None:
         if self._revival is not None:
             self._revival.cancel()

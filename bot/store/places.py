@@ -30,7 +30,10 @@ class SqlPlaces(PlaceStore):
         return [stored.get(scope, ChannelSettings()) for scope in place.scopes]
 
     async def change_settings(self, scope: Scope, settings: ChannelSettings) -> None:
-        values = {"settings": SETTINGS.dump_python(settings, mode="json", exclude_none=True)}
+        values = {
+            "server_id": scope.server_id,
+            "settings": SETTINGS.dump_python(settings, mode="json", exclude_none=True),
+        }
         async with self._database.writing() as connection:
             await connection.execute(
                 insert(SettingsRow)
@@ -68,9 +71,7 @@ class SqlPlaces(PlaceStore):
     async def forget_place(self, place_id: int) -> None:
         """A channel with its threads, or a thread: everything in it."""
         async with self._database.writing() as connection:
-            await forgetting.forget_places(
-                connection, (ChannelRow.id == place_id) | (ChannelRow.parent_id == place_id)
-            )
+            await forgetting.forget_place(connection, place_id)
 
     async def forget_server(self, server_id: int) -> None:
         """A server with everything in it."""

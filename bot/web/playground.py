@@ -173,7 +173,7 @@ class Playground:
             if not message.by_bot
         ]:
             for question in questions:
-                await self.service.deleted(question)
+                await self.service.erasing.deleted(question)
                 board.forget(question)
         await self.store.erase_traces()
         return web.Response(status=204)

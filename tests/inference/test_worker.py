@@ -26,9 +26,13 @@ class Scripted:
         self._line = line
         self._act = act
         self.running: list[Request] = []
+        self.forgotten = 0
 
     def has_work(self) -> bool:
         return bool(self._line.waiting())
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
     def step(self) -> None:
         request = self._line.waiting()[0]
