@@ -124,7 +124,9 @@ def test_nothing_is_kept_of_what_was_asked_before_it_is_to_be_forgotten(
     """Of what was answered, what is being answered and what waits; all of it is answered as otherwise."""
     oracle = Oracle(model, small_tokenizer)
     stepped = Stepped(model, small_tokenizer, with_pages(60, most_rows=1))
-    done, running, waiting = ([RED, f"Prompt {number}" + " and so on" * 8] for number in range(3))
+    done, running, waiting = (
+        [picture(colour), f"What is {colour}?" + " and so on" * 8] for colour in ("red", "blue", "green")
+    )
     stepped.answer(done, Options(max_new_tokens=4))
     asked = [stepped.ask(prompt, Options(max_new_tokens=12)) for prompt in (running, waiting)]
     stepped.step()
