@@ -75,6 +75,7 @@ async def serve_discord(settings: Settings, open_engine: OpenEngine) -> None:
                 ping_author=settings.discord.ping_author,
                 message_content=message_content,
                 http_trace=parts.metrics.discord_trace(),
+                policy_url=settings.privacy.policy_url,
             )
             checks: dict[str, Check] = {"discord": client.is_receiving, "events": client.hears}
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import discord
@@ -11,6 +12,8 @@ from bot.conversation.requests import Refusal
 
 if TYPE_CHECKING:
     from bot.client import IdeficsClient
+
+log = logging.getLogger(__name__)
 
 
 class Changes(commands.Cog):
@@ -45,6 +48,14 @@ class Changes(commands.Cog):
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         await self.client.service.erasing.place_deleted(channel.id)
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Servers that it was removed from while it was not there: a new session names all that it is in."""
+        for server_id in await self.client.store.servers():
+            if self.client.get_guild(server_id) is None:
+                log.info("No longer in server %s: what was kept of it goes", server_id)
+                await self.client.service.erasing.server_left(server_id)
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.conversation.messages import Place, Remembered
+from bot.conversation.messages import Photo, Place, Remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,16 @@ class Said:
     place: Place
     message: Remembered
     answer: Remembered | None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is kept of a person beside messages."""
+
+    examples: tuple[tuple[Photo | None, str], ...]
+    """The picture, if it is the person's, and the answer."""
+    votes: dict[int, bool]
+    """By question: whether the person likes its answer."""
 
 
 class PersonalStore(Protocol):
@@ -65,6 +75,8 @@ class PersonalStore(Protocol):
     async def said_by(self, person_id: int, after: int, limit: int) -> list[Said]:
         """The person's oldest `limit` messages with ids above `after`, oldest first."""
         ...
+
+    async def kept_beside(self, person_id: int) -> Beside: ...
 
     async def retention_days(self, server_id: int) -> int | None:
         """How long the server wants its messages to be kept; None: it has not said."""

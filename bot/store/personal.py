@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.conversation.messages import DISCORD_EPOCH_MS, PlaceKind
-from bot.conversation.personal import Amount, PersonalStore, Said
+from bot.conversation.messages import DISCORD_EPOCH_MS, Photo, PlaceKind
+from bot.conversation.personal import Amount, Beside, PersonalStore, Said
 from bot.store.database import Database
 from bot.store.forgetting import delete_unheld, forget_examples, forget_set
 from bot.store.outcomes import OWED
@@ -75,6 +75,20 @@ class SqlPersonal(PersonalStore):
         return [
             Said(places[message.place_id], message, next(iter(answer), None)) for message, *answer in found
         ]
+
+    async def kept_beside(self, person_id: int) -> Beside:
+        columns = (ExampleRow.shown_by, ExampleRow.answer, PhotoRow.sha256, PhotoRow.width, PhotoRow.height)
+        examples = select(*columns).join(PhotoRow, PhotoRow.sha256 == ExampleRow.sha256)
+        votes = select(FeedbackRow.request_id, FeedbackRow.liked).where(FeedbackRow.person_id == person_id)
+        async with self._database.reading() as connection:
+            shown = [
+                (Photo(row.sha256, row.width, row.height) if row.shown_by == person_id else None, row.answer)
+                for row in await connection.execute(
+                    examples.where(_examples_of(person_id)).order_by(ExampleRow.id)
+                )
+            ]
+            voted = await connection.execute(votes.order_by(FeedbackRow.request_id))
+            return Beside(tuple(shown), {row.request_id: row.liked for row in voted})
 
     async def retention_days(self, server_id: int) -> int | None:
         async with self._database.reading() as connection:

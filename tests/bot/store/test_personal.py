@@ -244,6 +244,12 @@ async def test_what_is_forgotten_is_in_none_of_the_files_while_the_store_is_open
         assert len(await history(store, CHANNEL, limit=10_000)) > 140
 
 
+def unpacked(data: bytes) -> dict[str, bytes]:
+    with ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
 @on_loop
 async def test_a_person_is_given_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.conversation.export._AT_A_TIME", 2)
@@ -256,17 +262,31 @@ async def test_a_person_is_given_what_is_kept(tmp_path: Path, monkeypatch: pytes
             await store.record_message(said(id, place=DIRECT), [RED], addressed=True)
         [first] = await store.said_by(ANNA.id, 0, 1)
         assert first == Said(CHANNEL, first.message, first.answer)
-        file = io.BytesIO()
-        assert await export(store, ANNA.id, file) == 3
-        empty = io.BytesIO()
-        assert await export(store, 77, empty) == 0
-    with ZipFile(file) as archive:
-        assert archive.testzip() is None
-        names = sorted(archive.namelist())
-        content = json.loads(archive.read("data.json"))
-        red, blue = (f"pictures/{one.photo.sha256}.webp" for one in (RED, BLUE))
-        assert names == sorted(["data.json", red, blue])
-        assert archive.read(red) == b"red"
+        green = picture(b"green" * 50)
+        await store.add_example(CHANNEL.scopes[0], green, "Green.", Owners(ANNA.id, BEN.id))
+        await store.add_example(CHANNEL.scopes[0], picture(b"Ben's"), "Ben's.", Owners(BEN.id, ANNA.id))
+        await answered(store, said(50, author=BEN), "Yes.", 51)
+        await store.keep_feedback(50, ANNA.id, liked=False)
+        [data] = [each async for each in export(store, ANNA.id, 10**7)]
+        parts = [each async for each in export(store, ANNA.id, 100_300)]
+        [nothing] = [each async for each in export(store, 77, 10**7)]
+    names = {one.photo.sha256: f"pictures/{one.photo.sha256}.webp" for one in (RED, BLUE, green)}
+    red, blue = names[RED.photo.sha256], names[BLUE.photo.sha256]
+    whole = unpacked(data)
+    content = json.loads(whole.pop("data.json"))
+    assert sorted(whole) == sorted(names.values())
+    assert whole[red] == b"red"
+    assert len(parts) > 1
+    pieces = [unpacked(part) for part in parts]
+    assert json.loads(pieces[-1].pop("data.json")) == content
+    assert {name: data for piece in pieces for name, data in piece.items()} == whole
+    assert sum(map(len, pieces)) == len(whole)
+    assert json.loads(unpacked(nothing)["data.json"])["messages"] == []
+    assert content["examples"] == [
+        {"picture": names[green.photo.sha256], "answer": "Green."},
+        {"picture": None, "answer": "Ben's."},
+    ]
+    assert content["votes"] == [{"question": "50", "liked": False}]
     assert content["person"] == str(ANNA.id)
     assert content["opted_out"] is False
     assert [message["text"] for message in content["messages"]] == ["Was ist das? 🏠", "Text 30", "Text 40"]
