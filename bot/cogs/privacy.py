@@ -98,9 +98,7 @@ class Privacy(commands.Cog):
     async def optout(self, interaction: Interaction) -> None:
         words = await words_for(interaction)
         if await self.client.store.has_opted_out(interaction.user.id):
-            await say_privately(
-                interaction, words("You have opted out already: /optin takes that back.")
-            )
+            await say_privately(interaction, words("You have opted out already: /optin takes that back."))
             return
         await _ask(
             interaction,

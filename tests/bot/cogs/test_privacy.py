@@ -138,7 +138,8 @@ def test_a_person_is_given_all_that_is_kept(tmp_path: Path) -> None:
         assert result.response is not None
         [attachment] = result.response.attachments
         assert attachment.filename == "idefics-1.zip"
-        data = world.env.backend.cdn[attachment.url]
+        data = world.env.backend.cdn.get(attachment.url)
+        assert data is not None
         with ZipFile(io.BytesIO(data)) as archive:
             [said] = json.loads(archive.read("data.json"))["messages"]
             assert said["text"] == "what?"
