@@ -43,6 +43,8 @@ class RevivedEngine:
         self._loaded = AsyncExitStack()
         self._revival: asyncio.Task[None] | None = None
         self._recovered = asyncio.Event()
+        self.pieces = 0
+        """Of answers, that were streamed so far."""
 
     @property
     def is_down(self) -> bool:
@@ -186,5 +188,6 @@ class RevivedStream:
         ):
             self._inner = stream
             async for piece in stream:
+                self._engine.pieces += 1
                 yield piece
             self.reply = stream.reply

@@ -20,6 +20,7 @@ from bot.conversation.service import ReplyService
 from bot.conversation.store import Store
 from bot.web.boards import Board, Boards, Event
 from bot.web.examples import Examples, shown_examples
+from bot.web.privacy import OwnData
 from bot.web.samples import sample_drawing
 from bot.web.security import Refused, add_headers, guard, is_loopback
 from bot.web.sessions import Session
@@ -68,6 +69,7 @@ class Playground:
                 web.post("/requests/{id:[0-9]{1,19}}/continue", self.continue_answer),
                 web.post("/requests/{id:[0-9]{1,19}}/versions/{version:[0-9]{1,9}}", self.show_version),
                 *Examples(self.service, self.store, self.decoders).routes(),
+                *OwnData(self.service, self.store, self.boards).routes(),
                 web.delete("/conversation", self.forget),
                 web.get("/photos/{sha256:[0-9a-f]{64}}", self.photo),
                 web.get("/samples/{seed:[0-9]{1,9}}.png", self.sample),
