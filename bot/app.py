@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -136,19 +137,17 @@ async def serve_playground(
 
 
 @asynccontextmanager
-async def serving_health(settings: Settings, parts: Core, checks: Mapping[str, Check]) -> AsyncIterator[str]:
-    """Serves /healthz and /metrics at web.host and web.port, without a playground; yields the URL.
+async def serving_health(
+    listener: socket.socket, parts: Core, checks: Mapping[str, Check]
+) -> AsyncIterator[None]:
+    """Serves /healthz and /metrics at a bound socket, without a playground.
 
     `checks` are further ones than the core's.
-
-    Raises:
-        AddressError: as in `serve_playground`.
     """
     app = web.Application()
     add_health(app, {**checks, **parts.checks}, parts.metrics)
-    listener = bind(settings.web.host, settings.web.port)
     async with serving(app, listener):
-        yield url_of(listener)
+        yield
 
 
 async def until_signalled(work: Coroutine[Any, Any, None]) -> None:
