@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -55,6 +57,7 @@ class IdeficsClient(commands.AutoShardedBot):
     ) -> None:
         """`message_content`: ask for the privileged intent. `shard_count`: unset, Discord says it."""
         self._http_trace = http_trace
+        self._events: set[asyncio.Task[None]] = set()
         self.address = address or DiscordAddress()
         super().__init__(
             command_prefix=commands.when_mentioned,
@@ -86,6 +89,23 @@ class IdeficsClient(commands.AutoShardedBot):
         # Here, because everything that the library builds after this takes the HTTP client from it.
         self.http = ApiClient(self.loop, self.address, self._http_trace)
         return super()._get_state(**options)
+
+    def _schedule_event(
+        self, coro: Callable[..., Coroutine[Any, Any, Any]], event_name: str, *args: Any, **kwargs: Any
+    ) -> asyncio.Task[None]:
+        task = super()._schedule_event(coro, event_name, *args, **kwargs)
+        self._events.add(task)
+        task.add_done_callback(self._events.discard)
+        return task
+
+    async def close(self) -> None:
+        """Ends the connection, and with it what was begun for events: the next start reads them again."""
+        await super().close()
+        late = self._events - {asyncio.current_task()}
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
 
     @property
     def own_id(self) -> int:
