@@ -18,7 +18,7 @@ from aiohttp import web
 
 from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.checkpoints import was_trained_on_turns
-from bot.conversation.limits import Limits
+from bot.conversation.limits import UNLIMITED, Limits
 from bot.conversation.ports import PhotoFetcher
 from bot.conversation.retention import retention
 from bot.conversation.reviving import RevivedEngine
@@ -60,8 +60,10 @@ class Core:
 
 
 @asynccontextmanager
-async def core(settings: Settings, fetcher: PhotoFetcher, open_engine: OpenEngine) -> AsyncIterator[Core]:
-    """The store, the engine and the service on both.
+async def core(
+    settings: Settings, fetcher: PhotoFetcher, open_engine: OpenEngine, *, limited: bool = True
+) -> AsyncIterator[Core]:
+    """The store, the engine and the service on both; unless it is `limited`, everybody may ask at any time.
 
     When the block is left, answers under way are left for the next start: whoever wants to give them time
     closes the service before.
@@ -80,7 +82,7 @@ async def core(settings: Settings, fetcher: PhotoFetcher, open_engine: OpenEngin
             store,
             fetcher,
             engine,
-            Limits(**settings.limits.model_dump()),
+            Limits(**settings.limits.model_dump()) if limited else UNLIMITED,
             base=not was_trained_on_turns(engine),
             defaults=ChannelSettings(**settings.replies.model_dump()),
             on_outcome=metrics.count_outcome,
@@ -116,7 +118,8 @@ async def serve_playground(
         ThreadPoolExecutor(max_workers=2, thread_name_prefix="decode") as decoders,
     ):
         photos = HeldPhotos()
-        async with core(settings, photos, open_engine) as parts:
+        # Without a token it is served to this machine only, whose owner shares it with nobody.
+        async with core(settings, photos, open_engine, limited=token is not None) as parts:
             snowflakes = Snowflakes()
             boards = Boards(parts.store, snowflakes)
             playground = Playground(
