@@ -258,7 +258,7 @@ def test_skipped_pictures_are_said_below_the_answer(tmp_path: Path) -> None:
         assert world.engine.pictures(0) == 1
         await world.ask("what?", b"no picture")
         unseen = world.answers()[-1]
-        assert unseen.content.startswith("-# I could not use 0.png")
+        assert unseen.content.startswith("I could not use 0.png")
         assert world.labels(unseen) == ["Delete"], "there is nothing to ask"
 
     tell(tmp_path, story, "A red square.")
