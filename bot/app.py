@@ -23,7 +23,7 @@ from bot.conversation.ports import PhotoFetcher
 from bot.conversation.retention import retention
 from bot.conversation.reviving import RevivedEngine
 from bot.conversation.service import ReplyService
-from bot.settings import ModelSettings, Settings
+from bot.settings.sections import ModelSettings, Settings
 from bot.store.repository import SqlStore
 from bot.web.boards import Boards
 from bot.web.health import Check, add_health

@@ -19,7 +19,8 @@ from bot.cli.failures import InputError
 from bot.cli.model import configured
 from bot.client import IdeficsClient
 from bot.logs import configure_logs
-from bot.settings import Settings, SettingsError
+from bot.settings.loading import SettingsError
+from bot.settings.sections import Settings
 from bot.web.health import Check
 from bot.web.serving import AddressError, bind
 

@@ -15,7 +15,7 @@ from bot.bridge.login import BAD_TOKEN, LoginError
 from bot.cli.run import NO_TOKEN, WITHOUT_CONTENT, serve_discord
 from bot.cli.sync import register
 from bot.cogs.telling import Telling
-from bot.settings import DiscordSettings, ModelSettings, Settings, StoreSettings, WebSettings
+from bot.settings.sections import DiscordSettings, ModelSettings, Settings, StoreSettings, WebSettings
 from bot.web.serving import AddressError, bind
 from tests.bot.discord_world import picture
 from tests.fake_engine import FakeEngine, Script

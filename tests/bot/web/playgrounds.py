@@ -13,7 +13,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from bot.app import serve_playground
-from bot.settings import LimitSettings, ModelSettings, Settings, StoreSettings, WebSettings
+from bot.settings.sections import LimitSettings, ModelSettings, Settings, StoreSettings, WebSettings
 from inference.surface import Engine
 
 
