@@ -9,10 +9,11 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
+from bot.cli.ending import exit_after
 from bot.cli.failures import configure_logging, exit_status
 from bot.cli.options import Mode, ModelChoice, RankBy, Sampling, TaskChoice
 from bot.cli.shared_options import (
@@ -234,5 +235,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return exit_status(lambda: command.main(given, prog_name="idefics-bot", standalone_mode=False))
 
 
+def script() -> NoReturn:
+    """`main` as a process of its own."""
+    exit_after(main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    script()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -17,12 +18,12 @@ from aiohttp import web
 
 from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.checkpoints import was_trained_on_turns
-from bot.conversation.limits import Limits
+from bot.conversation.limits import UNLIMITED, Limits
 from bot.conversation.ports import PhotoFetcher
 from bot.conversation.retention import retention
 from bot.conversation.reviving import RevivedEngine
 from bot.conversation.service import ReplyService
-from bot.settings import ModelSettings, Settings
+from bot.settings.sections import ModelSettings, Settings
 from bot.store.repository import SqlStore
 from bot.web.boards import Boards
 from bot.web.health import Check, Health
@@ -64,8 +65,10 @@ class Core:
 
 
 @asynccontextmanager
-async def core(settings: Settings, fetcher: PhotoFetcher, open_engine: OpenEngine) -> AsyncIterator[Core]:
-    """The store, the engine and the service on both.
+async def core(
+    settings: Settings, fetcher: PhotoFetcher, open_engine: OpenEngine, *, limited: bool = True
+) -> AsyncIterator[Core]:
+    """The store, the engine and the service on both; unless it is `limited`, everybody may ask at any time.
 
     When the block is left, answers under way are left for the next start: whoever wants to give them time
     closes the service before.
@@ -83,7 +86,7 @@ async def core(settings: Settings, fetcher: PhotoFetcher, open_engine: OpenEngin
             store,
             fetcher,
             engine,
-            Limits(**settings.limits.model_dump()),
+            Limits(**settings.limits.model_dump()) if limited else UNLIMITED,
             base=not was_trained_on_turns(engine),
             defaults=ChannelSettings(**settings.replies.model_dump()),
             retention_days=settings.privacy.retention_days,
@@ -122,7 +125,8 @@ async def serve_playground(
         ThreadPoolExecutor(max_workers=2, thread_name_prefix="decode") as decoders,
     ):
         photos = HeldPhotos()
-        async with core(settings, photos, open_engine) as parts:
+        # Without a token it is served to this machine only, whose owner shares it with nobody.
+        async with core(settings, photos, open_engine, limited=token is not None) as parts:
             snowflakes = Snowflakes()
             boards = Boards(parts.store, snowflakes)
             playground = Playground(
@@ -154,13 +158,12 @@ async def _to_status(_request: web.Request) -> NoReturn:
 
 
 @asynccontextmanager
-async def serving_health(settings: Settings, parts: Core, checks: Mapping[str, Check]) -> AsyncIterator[str]:
-    """Serves /status, /healthz and /metrics at web.host and web.port, without a playground; yields the URL.
+async def serving_health(
+    settings: Settings, listener: socket.socket, parts: Core, checks: Mapping[str, Check]
+) -> AsyncIterator[None]:
+    """Serves /status, /healthz and /metrics at a bound socket, without a playground.
 
     `checks` are further ones than the core's.
-
-    Raises:
-        AddressError: as in `serve_playground`.
     """
     token = settings.web.token.get_secret_value() if settings.web.token is not None else None
     gates = [] if token is None else [require(token)]
@@ -168,9 +171,8 @@ async def serving_health(settings: Settings, parts: Core, checks: Mapping[str, C
     app.on_response_prepare.append(add_headers)
     app.add_routes(_telling(settings, parts, {**checks, **parts.checks}))
     app.add_routes([web.get("/", _to_status), web.get("/words", words), web.static("/static", PAGE)])
-    listener = bind(settings.web.host, settings.web.port)
     async with serving(app, listener):
-        yield url_of(listener)
+        yield
 
 
 async def until_signalled(work: Coroutine[Any, Any, None]) -> None:

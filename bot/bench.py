@@ -24,7 +24,7 @@ from PIL import Image
 
 from bot.bridge.address import DiscordAddress
 from bot.bridge.fetching import MediaFetcher
-from bot.conversation.limits import Limits
+from bot.conversation.limits import UNLIMITED
 from bot.conversation.messages import Message, Origin, Person, PhotoOffer, Place, PlaceKind, StoredPhoto
 from bot.conversation.ports import PhotoFetcher
 from bot.conversation.requests import Outcome, Request
@@ -36,7 +36,6 @@ from inference.surface import Options, Reply
 
 FIRST_ID = 1 << 60
 ANSWER = ["A", " red", " house", " and", " a", " tree", "."]
-NO_LIMITS = Limits(10**9, 10**9, 10**9)
 PHOTO_SIZE = (1024, 768)
 
 
@@ -214,7 +213,7 @@ async def photographed(store: SqlStore, count: int) -> float:
 async def answered(store: SqlStore, fetcher: PhotoFetcher, count: int, channels: int, first: int) -> float:
     """Requests per second from the message's arrival to the recorded answer."""
     audience = Nobody(store)
-    service = ReplyService(store, fetcher, InstantEngine(), NO_LIMITS)
+    service = ReplyService(store, fetcher, InstantEngine(), UNLIMITED)
 
     async def ask(number: int) -> None:
         question = message(first + number, channels, "What is on the left?")

@@ -95,6 +95,12 @@ class Outcome:
     """A thread of this name (100 characters at most) shall be opened from the question, and adopted."""
 
 
+def can_regenerate(request: Request, outcome: Outcome) -> bool:
+    """Asking once more can bring another answer: not if nothing can be asked, or if labels were weighed."""
+    was_ranked = bool(outcome.parts) and all(part.ranked for part in outcome.parts)
+    return request.failure is None and not was_ranked
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a message that is for the bot gets no answer, as one sentence for its author."""

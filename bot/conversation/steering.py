@@ -8,7 +8,7 @@ from bot.conversation.admission import Admission
 from bot.conversation.answering import Manner
 from bot.conversation.places import Places
 from bot.conversation.ports import Audience
-from bot.conversation.requests import Refusal, Request, RequestState
+from bot.conversation.requests import Refusal, Request, RequestState, can_regenerate
 from bot.conversation.running import Runs
 from bot.conversation.store import Store
 
@@ -25,10 +25,11 @@ class Steering:
     ) -> Request | Refusal | None:
         """Answers once more, and differently; the answer that is there is kept as an earlier version.
 
-        None if it is being answered, or the question is gone.
+        None if it is being answered, the question is gone, or there is no other answer.
         """
         request = await self._answered(request_id)
-        if request is None:
+        outcome = await self._store.outcome(request_id) if request is not None else None
+        if request is None or outcome is None or not can_regenerate(request, outcome):
             return None
         manner = replace(await self._places.manner(request.place, language), first=False, varied=True)
         return await self._again(request, audience, manner, keep=True, exempt=exempt)

@@ -82,7 +82,7 @@ class Board:
         """A new answer takes the place of an earlier one to the same question."""
         if question := self.asked.pop(request.question_id, None):
             self.tell("question", question.shown())
-        answer = Answer.of(request)
+        answer = Answer(request)
         self.answers[request.question_id] = answer
         while len(self.answers) > MOST_ANSWERS:
             self.answers.popitem(last=False)

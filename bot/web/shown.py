@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.conversation.messages import Photo
-from bot.conversation.requests import Outcome, Part, Request, RequestState
+from bot.conversation.requests import Outcome, Request, RequestState, can_regenerate
 
 
 @dataclass(slots=True)
@@ -30,54 +30,38 @@ class Question:
 class Answer:
     """The answer to a question as it is now."""
 
-    request_id: int
-    question_id: int
+    request: Request
     state: RequestState = RequestState.WAITING
     text: str = ""
     place_in_line: int = 0
     """0: it need not wait."""
     notes: tuple[str, ...] = ()
     outcome: Outcome | None = None
-    version: int = 1
-    versions: int = 1
-
-    def shown(self) -> dict[str, Any]:
-        return {
-            "request": str(self.request_id),
-            "question": str(self.question_id),
-            "state": self.state.value,
-            "text": self.text,
-            "place": self.place_in_line,
-            "notes": list(self.notes),
-            "speed": _speed(self.outcome),
-            "rankings": [part.ranked for part in self._parts if part.ranked],
-            "continues": any(part.can_continue for part in self._parts),
-            "version": self.version,
-            "versions": self.versions,
-        }
-
-    @property
-    def _parts(self) -> tuple[Part, ...]:
-        return self.outcome.parts if self.outcome is not None else ()
-
-    @classmethod
-    def of(cls, request: Request, outcome: Outcome | None = None) -> Answer:
-        return cls(
-            request.id,
-            request.question_id,
-            outcome=outcome,
-            version=request.version,
-            versions=request.versions,
-        )
 
     @classmethod
     def recorded(cls, request: Request, outcome: Outcome | None) -> Answer:
         """As the store has it."""
-        answer = cls.of(request, outcome)
-        answer.state = request.state
-        if outcome is not None:
-            answer.text, answer.notes = outcome.text, outcome.notes
-        return answer
+        if outcome is None:
+            return cls(request, request.state)
+        return cls(request, request.state, outcome.text, notes=outcome.notes, outcome=outcome)
+
+    def shown(self) -> dict[str, Any]:
+        outcome = self.outcome
+        parts = outcome.parts if outcome is not None else ()
+        return {
+            "request": str(self.request.id),
+            "question": str(self.request.question_id),
+            "state": self.state.value,
+            "text": self.text,
+            "place": self.place_in_line,
+            "notes": list(self.notes),
+            "speed": _speed(outcome),
+            "rankings": [part.ranked for part in parts if part.ranked],
+            "continues": any(part.can_continue for part in parts),
+            "regenerates": outcome is not None and can_regenerate(self.request, outcome),
+            "version": self.request.version,
+            "versions": self.request.versions,
+        }
 
 
 def _speed(outcome: Outcome | None) -> dict[str, float | None] | None:

@@ -415,6 +415,7 @@ def test_a_classifying_channel_shows_bars(tmp_path: Path) -> None:
         assert answer.content == "house (67%)"
         [bars] = answer.attachments
         assert bars.description == "house 67%, tree 33%"
+        assert world.labels(answer) == ["Delete"], "weighed once more, it would be the same"
         await world.alice.send(world.thread(), "why?")
         assert "[red]" in world.engine.shown(0)
         assert world.answer(world.thread()).attachments == []

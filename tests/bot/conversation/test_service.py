@@ -501,13 +501,6 @@ async def test_a_question_about_an_unusable_picture_is_not_answered_about_anothe
         assert len(view.notes) == 1
         assert len(s.engine.asked) == 1
 
-        again = await s.service.steering.regenerate(view.request.id, s.chat)
-        assert isinstance(again, Request)
-        second = await s.answered(again)
-        assert second is not view
-        assert (second.outcome.state, second.notes) == (RequestState.FAILED, view.notes)
-        assert len(s.engine.asked) == 1
-
 
 @on_loop
 async def test_what_was_skipped_is_said_after_a_restart_too(folder: Path, clock: Clock) -> None:

@@ -20,7 +20,7 @@ from bot.bridge import api
 from bot.cli.run import serve_discord
 from bot.conversation import notes, reviving
 from bot.conversation.requests import Outcome, RequestState
-from bot.settings import DiscordSettings, ModelSettings, Settings, StoreSettings, WebSettings
+from bot.settings.sections import DiscordSettings, ModelSettings, Settings, StoreSettings, WebSettings
 from bot.store import probing
 from bot.web.metrics import Metrics
 from bot.web.serving import bind
