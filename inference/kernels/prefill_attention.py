@@ -23,7 +23,7 @@ from inference.kernels.launching import overlapping
 from inference.kernels.paged_attention import PAGE_SIZE
 
 _KEYS = 64
-_WARPS = 4
+_WARPS = 8
 _STAGES = 2
 # Below any score, and finite: the difference of two of them is not NaN.
 _NOTHING = tl.constexpr(-1e30)
