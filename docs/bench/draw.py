@@ -58,8 +58,8 @@ def draw(report: dict[str, Any], ink: str, faint: str, line: str) -> Any:
     for axes in (speed, wait):
         axes.set_xlabel("requests at the same time, each with a new picture")
     figure.supxlabel(
-        f"IDEFICS {report['shape']}, random bfloat16 weights, {report['device']}; prompts of {shortest} tokens; "
-        f"{report['date'][:10]}",
+        f"IDEFICS {report['shape']}, random bfloat16 weights, {report['device']}; "
+        f"prompts of {shortest} tokens; {report['date'][:10]}",
         fontsize=8,
         color=faint,
     )
