@@ -8,7 +8,7 @@ from itertools import groupby
 
 import torch
 
-from inference.kernels.limits import PAGE_SIZE
+from inference.kernels.limits import PAGE_SIZE as PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
