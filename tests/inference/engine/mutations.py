@@ -96,8 +96,8 @@ MUTATIONS = [
     Mutation(
         "in decoding a token sees one too many",
         "attention.py",
-        "mask = torch.arange(keys.shape[1]) < lengths.clamp(min=1)[:, None]",
-        "mask = torch.arange(keys.shape[1]) <= lengths.clamp(min=1)[:, None]",
+        "device=lengths.device) < lengths.clamp(min=1)[:, None]",
+        "device=lengths.device) <= lengths.clamp(min=1)[:, None]",
         "mixed_arrivals and CPU",
     ),
     Mutation(
