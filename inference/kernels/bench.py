@@ -26,7 +26,7 @@ LAYERS = 16
 LOADS = ((1, 512), (8, 512), (32, 64), (32, 512), (64, 512))
 """Rows, and tokens of each."""
 WIDTH = 2048 // PAGE_SIZE
-ROWS = (1, 2, 4, 8, 32, 64)
+ROWS = (1, 2, 4, 8, 16, 32, 64)
 HIDDEN, INTERMEDIATE = 4096, 11008
 MLP = ((2 * INTERMEDIATE, HIDDEN), (HIDDEN, INTERMEDIATE))
 MATRICES = (
@@ -100,7 +100,6 @@ def _measure_nf4(device: torch.device, bandwidth: float) -> None:
         Nf4Weight(
             torch.randint(256, (outputs, inputs // 2), dtype=torch.uint8, device=device),
             torch.rand((outputs, inputs // BLOCK_SIZE), device=device) / inputs**0.5,
-            table,
         )
         for outputs, inputs in MATRICES
     ]

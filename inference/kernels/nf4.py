@@ -1,13 +1,23 @@
 """Products with bitsandbytes' NF4 weights for few rows: the packed bytes are read once, as they are stored.
 
 A weight is two codes a byte, the earlier one in the upper four bits, into a table of 16 values; each 64
-neighbours in a row share a scale. One row is a product with a vector, 2 to 64 are multiplied on the tensor
-cores.
+neighbours in a row share a scale, which is applied to their sum.
+
+One row or 64, the tensor cores multiply. Their instruction takes 16 outputs by 16 inputs of one factor and 16
+inputs by 8 rows of the other, spread over a warp so that lane 4 g + c holds output g and row g, each at the
+same few of the inputs. Which these are is free, so long as it is the same for both factors: here the 16 in a
+row that begin at 16 c. What a lane needs then lies side by side in memory, and goes from there straight into
+the registers where it is unpacked and multiplied, past the shared memory and all waiting for other warps.
+
+Triton finds this arrangement by itself, because the tensors here have their dimensions in the order in which
+it gives them to lanes, to warps and to a lane's registers: with another order the result would be the same,
+only later.
 """
 
 # Kernels have no types, and their constants are upper case, as in Triton's own.
 # mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, disallow-untyped-decorators=False
-# ruff: noqa: N803
+# mypy: disable-error-code=assignment
+# ruff: noqa: N803, N806, RUF005 (Triton adds tuples, but does not unpack them)
 
 from __future__ import annotations
 
@@ -19,6 +29,10 @@ import triton
 import triton.language as tl
 from bitsandbytes.functional import dequantize_blockwise
 from bitsandbytes.nn import Linear4bit
+from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
+
+from inference.kernels.launching import overlapping
+from inference.kernels.nf4_values import load_table, look_up, table
 
 BLOCK_SIZE = 64
 """Neighbouring weights that share a scale: bitsandbytes' default, and what transformers asks for."""
@@ -26,19 +40,13 @@ MOST_ROWS = 64
 """Above it, unpacking the weight for a product of torch's own is the better way."""
 
 _BLOCK = tl.constexpr(BLOCK_SIZE)
-_CODES = tl.constexpr(16)
+_OUTPUTS = tl.constexpr(16)
 
-# Tiles. Of a vector's product: 8 KiB of packed weights, four loads of 16 bytes for each thread.
-_VECTOR = {"OUTPUTS_AT_ONCE": 8, "INPUTS_AT_ONCE": 2048, "num_warps": 4}
-# Of a matrix product: as many outputs as two warpgroups multiply, since each program reads all of `x`.
-_MATRIX = {"OUTPUTS_AT_ONCE": 128, "INPUTS_AT_ONCE": 128, "num_warps": 8}
-# Two tiles are on their way while one is worked on.
-_STAGES = tl.constexpr(3)
-# Where outputs are too few for two programs on each of 132 multiprocessors, the inputs are split too, but
-# not so far that the parts' sums weigh more than the weights.
-_PROGRAMS = 264
-_FEWEST_STEPS = 4
-_JOINED = 1024
+# A program's warps are groups, of 16 outputs each, by parts, which share the inputs. More groups read `x`
+# less often; but below one program for each of some 130 multiprocessors there must be fewer.
+_WARPS = 8
+_MOST_GROUPS = {8: 1, 16: 2, 32: 4, 64: 4}
+_FEWEST_PROGRAMS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +57,6 @@ class Nf4Weight:
     """uint8, (outputs, inputs / 2): bitsandbytes' own storage, not a copy."""
     scales: torch.Tensor
     """float32, (outputs, inputs / 64)."""
-    table: torch.Tensor
-    """float32, (16,): what each code means."""
 
     @classmethod
     def of(cls, linear: Linear4bit) -> Nf4Weight:
@@ -73,7 +79,6 @@ class Nf4Weight:
         return cls(
             packed=linear.weight.data.view(torch.uint8).view(outputs, inputs // 2),
             scales=scales.float().view(outputs, inputs // BLOCK_SIZE),
-            table=state.code.float(),
         )
 
     @classmethod
@@ -85,7 +90,6 @@ class Nf4Weight:
         return cls(
             packed=torch.cat([weight.packed for weight in weights]),
             scales=torch.cat([weight.scales for weight in weights]),
-            table=weights[0].table,
         )
 
 
@@ -93,135 +97,167 @@ def nf4_linear(x: torch.Tensor, weight: Nf4Weight, out: torch.Tensor) -> None:
     """Writes x · weightᵀ to `out`.
 
     `x`: (rows, inputs), contiguous, 1 to `MOST_ROWS` rows; `out`: (rows, outputs), contiguous. Both bfloat16
-    for speed; float16 and float32 work. Sums are float32. Weights enter a product of several rows rounded to
-    the type of `x`, as in bitsandbytes.
+    or float16; float32 works, slowly. The table's 16 values are rounded to the type of `x`, in bfloat16 by
+    0.3 % of themselves at most; scales and sums are float32. (bitsandbytes rounds them as much, multiplied by
+    their scales.)
     """
     rows, inputs = x.shape
-    outputs = weight.packed.shape[0]
+    outputs = len(weight.packed)
     assert 1 <= rows <= MOST_ROWS
     assert weight.packed.shape[1] * 2 == inputs
     assert out.shape == (rows, outputs)
     assert x.is_contiguous()
     assert out.is_contiguous()
-    operands = (x, weight.packed.view(torch.int32), weight.scales, weight.table)
-    if rows == 1:
-        grid = (triton.cdiv(outputs, _VECTOR["OUTPUTS_AT_ONCE"]),)
-        _vector_product[grid](*operands, out, outputs, INPUTS=inputs, **_VECTOR)
-        return
-    tiles = triton.cdiv(outputs, _MATRIX["OUTPUTS_AT_ONCE"])
-    steps = triton.cdiv(inputs, _MATRIX["INPUTS_AT_ONCE"])
-    splits = min(triton.cdiv(_PROGRAMS, tiles), triton.cdiv(steps, _FEWEST_STEPS))
-    parts = out if splits == 1 else torch.empty((splits, rows, outputs), dtype=torch.float32, device=x.device)
-    _matrix_product[(tiles, splits)](
-        *operands,
-        parts,
+    assembled = x.is_cuda and torch.version.hip is None and x.dtype.itemsize == 2
+    padded = max(8, triton.next_power_of_2(rows))
+    groups = _MOST_GROUPS[padded]
+    while groups > 1 and triton.cdiv(outputs, 16 * groups) < _FEWEST_PROGRAMS:
+        groups //= 2
+    _product[(triton.cdiv(outputs, 16 * groups),)](
+        x,
+        weight.packed.view(torch.int32),
+        weight.scales,
+        table(x.dtype, x.device, assembled=assembled),
+        out,
         rows,
         outputs,
-        triton.cdiv(steps, splits),
         INPUTS=inputs,
-        ROWS=max(16, triton.next_power_of_2(rows)),
-        **_MATRIX,
+        OCTETS=padded // 8,
+        GROUPS=groups,
+        PARTS=_WARPS // groups,
+        BLOCKS=1 if padded == 64 or inputs % 128 else 2,
+        ASSEMBLED=assembled,
+        num_warps=_WARPS,
+        # With a few more registers only one program would fit on a multiprocessor, not two.
+        maxnreg=128 if padded == 32 else None,
+        **overlapping(x),
     )
-    if splits > 1:
-        grid = (triton.cdiv(out.numel(), _JOINED),)
-        _join_splits[grid](parts, out, out.numel(), SPLITS=splits, AT_ONCE=_JOINED, num_warps=4)
 
 
-@triton.jit
-def _tile(
-    packed,
-    scales,
-    table,
-    output,
-    first,
-    outputs,
-    INPUTS: tl.constexpr,
-    OUTPUTS_AT_ONCE: tl.constexpr,
-    INPUTS_AT_ONCE: tl.constexpr,
-):
-    """The tile from input `first` on: float32, (OUTPUTS_AT_ONCE, INPUTS_AT_ONCE), 0 outside the matrix."""
-    row = output.to(tl.int64)[:, None]
-    there = (output < outputs)[:, None]
-    word = first // 8 + tl.arange(0, INPUTS_AT_ONCE // 8)[None, :]
-    words = tl.load(packed + row * (INPUTS // 8) + word, mask=there & (word < INPUTS // 8), other=0)
-    # Halves of the words, then bytes, then codes, each in the order in which they lie in memory.
-    halves = tl.reshape(tl.join(words, words >> 16), [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE // 4])
-    pairs = tl.reshape(tl.join(halves, halves >> 8), [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE // 2])
-    codes = tl.reshape(tl.join(pairs >> 4, pairs) & 15, [OUTPUTS_AT_ONCE * INPUTS_AT_ONCE])
-    values = tl.gather(tl.load(table + tl.arange(0, _CODES)), codes, 0)
-    block = first // _BLOCK + tl.arange(0, INPUTS_AT_ONCE // _BLOCK)[None, :]
-    inside = there & (block < INPUTS // _BLOCK)
-    scale = tl.load(scales + row * (INPUTS // _BLOCK) + block, mask=inside, other=0.0)
-    return tl.reshape(values, [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE]), scale
-
-
-@triton.jit
-def _vector_product(
+@triton.jit(do_not_specialize=["rows"])
+def _product(
     x,
     packed,
     scales,
-    table,
+    values,
     out,
-    outputs,
-    INPUTS: tl.constexpr,
-    OUTPUTS_AT_ONCE: tl.constexpr,
-    INPUTS_AT_ONCE: tl.constexpr,
-):
-    output = tl.program_id(0) * OUTPUTS_AT_ONCE + tl.arange(0, OUTPUTS_AT_ONCE)
-    total = tl.zeros([OUTPUTS_AT_ONCE], tl.float32)
-    for first in tl.range(0, INPUTS, INPUTS_AT_ONCE, num_stages=_STAGES):
-        values, scale = _tile(
-            packed, scales, table, output, first, outputs, INPUTS, OUTPUTS_AT_ONCE, INPUTS_AT_ONCE
-        )
-        place = first + tl.arange(0, INPUTS_AT_ONCE)
-        inputs = tl.load(x + place, mask=place < INPUTS, other=0.0).to(tl.float32)
-        products = tl.reshape(values * inputs[None, :], [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE // _BLOCK, _BLOCK])
-        total += tl.sum(tl.sum(products, 2) * scale, 1)
-    tl.store(out + output, total.to(out.dtype.element_ty), mask=output < outputs)
-
-
-@triton.jit(do_not_specialize=["rows", "steps"])
-def _matrix_product(
-    x,
-    packed,
-    scales,
-    table,
-    parts,
     rows,
     outputs,
-    steps,
     INPUTS: tl.constexpr,
-    ROWS: tl.constexpr,
-    OUTPUTS_AT_ONCE: tl.constexpr,
-    INPUTS_AT_ONCE: tl.constexpr,
+    OCTETS: tl.constexpr,
+    GROUPS: tl.constexpr,
+    PARTS: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    ASSEMBLED: tl.constexpr,
+    PDL: tl.constexpr,
 ):
-    """One program per tile of outputs and split of the inputs; a split is `steps` tiles of inputs.
+    """A program has GROUPS x 16 outputs. Its parts take turns at chunks of BLOCKS blocks of inputs.
 
-    The weights are the left factor, whose tile is the tensor cores' larger side: the rows are the few.
+    The rows are OCTETS eights, some of which may be beyond the last row.
     """
-    output = tl.program_id(0) * OUTPUTS_AT_ONCE + tl.arange(0, OUTPUTS_AT_ONCE)
-    split = tl.program_id(1)
-    row = tl.arange(0, ROWS)[None, :]
-    total = tl.zeros([OUTPUTS_AT_ONCE, ROWS], tl.float32)
-    start = split * steps * INPUTS_AT_ONCE
-    end = tl.minimum(start + steps * INPUTS_AT_ONCE, INPUTS)
-    for first in tl.range(start, end, INPUTS_AT_ONCE, num_stages=_STAGES):
-        values, scale = _tile(
-            packed, scales, table, output, first, outputs, INPUTS, OUTPUTS_AT_ONCE, INPUTS_AT_ONCE
-        )
-        place = first + tl.arange(0, INPUTS_AT_ONCE)[:, None]
-        inputs = tl.load(x + tl.minimum(row, rows - 1) * INPUTS + place, mask=place < INPUTS, other=0.0)
-        blocks = tl.reshape(values, [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE // _BLOCK, _BLOCK]) * scale[:, :, None]
-        w = tl.reshape(blocks, [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE])
-        total = tl.dot(w.to(inputs.dtype), inputs, total, input_precision="ieee")
-    target = parts + (split.to(tl.int64) * rows + row) * outputs + output[:, None]
-    tl.store(target, total.to(parts.dtype.element_ty), mask=(row < rows) & (output < outputs)[:, None])
+    ACROSS: tl.constexpr = INPUTS // _BLOCK
+    STEPS: tl.constexpr = (ACROSS + BLOCKS * PARTS - 1) // (BLOCKS * PARTS)
+    warp = tl.arange(0, GROUPS * PARTS)
+    # An output is (8, warps, 2), a row (8, 1, OCTETS): the eights are lanes.
+    start = (tl.program_id(0) * GROUPS + warp // PARTS) * _OUTPUTS
+    output = tl.arange(0, 8)[:, None, None] + start[None, :, None] + 8 * tl.arange(0, 2)[None, None, :]
+    output = tl.minimum(output, outputs - 1).to(tl.int64)
+    row = tl.minimum(tl.arange(0, 8)[:, None, None] + 8 * tl.arange(0, OCTETS)[None, None, :], rows - 1)
+    # Of a block, a lane has words 2 c and 2 c + 1, and of `x` the same inputs, as two eights. (The sum that
+    # looks roundabout says that no more than two words follow each other.)
+    word = tl.arange(0, 8) // 2 * 2 + tl.arange(0, 8) % 2
+    place = tl.arange(0, 32) // 8 * 16 + tl.arange(0, 32) % 8 + 8 * tl.arange(0, 2)[:, None]
+    words_at = packed + (output * (INPUTS // 8))[:, :, :, None] + word
+    # The four lanes of an output all have its scales.
+    scales_at = tl.broadcast_to((scales + output * ACROSS)[None, :, :, :, None], [4, 8, GROUPS * PARTS, 2, 1])
+    x_at = x + (row * INPUTS)[:, :, :, None, None] + place
+    chosen = load_table(values, ASSEMBLED)
+    chunk = warp % PARTS
+    words, scale = _chunk(words_at, scales_at, chunk, ACROSS, PARTS, BLOCKS)
+    if PDL:
+        gdc_launch_dependents()
+        gdc_wait()
+    total = tl.zeros([GROUPS * PARTS, _OUTPUTS, OCTETS, 4, 2], tl.float32)
+    for step in tl.range(0, STEPS - 1, num_stages=1):
+        here = chunk + step * PARTS
+        following = _chunk(words_at, scales_at, here + PARTS, ACROSS, PARTS, BLOCKS)
+        if ASSEMBLED:
+            _loads_stay_here()
+        total = _add_product(total, words, scale, x_at, here, chosen, ACROSS, PARTS, BLOCKS, ASSEMBLED)
+        words, scale = following
+    here = chunk + (STEPS - 1) * PARTS
+    total = _add_product(total, words, scale, x_at, here, chosen, ACROSS, PARTS, BLOCKS, ASSEMBLED)
+    result = tl.sum(tl.reshape(total, [GROUPS, PARTS, _OUTPUTS, 8 * OCTETS]), 1)
+    first = tl.program_id(0) * GROUPS * _OUTPUTS
+    column = first + tl.arange(0, GROUPS * _OUTPUTS)[:, None]
+    line = tl.arange(0, 8 * OCTETS)[None, :]
+    result = tl.reshape(result, [GROUPS * _OUTPUTS, 8 * OCTETS]).to(out.dtype.element_ty)
+    tl.store(out + line * outputs + column, result, mask=(line < rows) & (column < outputs))
 
 
 @triton.jit
-def _join_splits(parts, out, size, SPLITS: tl.constexpr, AT_ONCE: tl.constexpr):
-    place = tl.program_id(0) * AT_ONCE + tl.arange(0, AT_ONCE)
-    total = tl.zeros([AT_ONCE], tl.float32)
-    for split in tl.static_range(SPLITS):
-        total += tl.load(parts + split * size + place, mask=place < size, other=0.0)
-    tl.store(out + place, total.to(out.dtype.element_ty), mask=place < size)
+def _chunk(words_at, scales_at, chunk, ACROSS: tl.constexpr, PARTS: tl.constexpr, BLOCKS: tl.constexpr):
+    """Each warp's chunk: BLOCKS times (8, warps, 2, 8) words, and (4, 8, warps, 2, BLOCKS) scales.
+
+    Beyond the last chunk it is the last one again, with 0 for scales.
+    """
+    block = _inside(chunk, ACROSS, PARTS, BLOCKS) * BLOCKS
+    words = ()
+    for each in tl.static_range(BLOCKS):
+        at = words_at + ((block + each) * (_BLOCK // 8))[None, :, None, None]
+        words = words + (tl.load(at, eviction_policy="evict_first"),)
+    at = scales_at + (block[None, None, :, None, None] + tl.arange(0, BLOCKS))
+    if ACROSS % (BLOCKS * PARTS) == 0:
+        scales = tl.load(at)
+    else:
+        scales = tl.load(at, mask=(chunk * BLOCKS < ACROSS)[None, None, :, None, None], other=0.0)
+    return words, scales
+
+
+@triton.jit
+def _inside(chunk, ACROSS: tl.constexpr, PARTS: tl.constexpr, BLOCKS: tl.constexpr):
+    return chunk if ACROSS % (BLOCKS * PARTS) == 0 else tl.minimum(chunk, ACROSS // BLOCKS - 1)
+
+
+@triton.jit
+def _add_product(
+    total,
+    words,
+    scales,
+    x_at,
+    chunk,
+    values,
+    ACROSS: tl.constexpr,
+    PARTS: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    ASSEMBLED: tl.constexpr,
+):
+    """`total`, (warps, 16, OCTETS, 4, 2), with each warp's chunk multiplied and added."""
+    WARPS: tl.constexpr = total.shape[0]
+    OCTETS: tl.constexpr = total.shape[2]
+    block = _inside(chunk, ACROSS, PARTS, BLOCKS) * BLOCKS
+    scale = (tl.reshape(scales, scales.shape[:4]),) if BLOCKS == 1 else tl.split(scales)
+    for each in tl.static_range(BLOCKS):
+        x = tl.load(x_at + ((block + each) * _BLOCK)[None, :, None, None, None])
+        # Inputs are, from here on, (lane, word, half, pair, one). The tensor cores' order is such that a lane
+        # has two neighbours; with the lanes in second but last place its numbers stay where they are.
+        x = tl.reshape(x, [8, WARPS, OCTETS, 2, 4, 2, 2, 2])
+        x = tl.reshape(tl.permute(x, [1, 3, 6, 4, 5, 7, 2, 0]), [WARPS, _BLOCK, 8 * OCTETS])
+        found = look_up(words[each], values, x.dtype, ASSEMBLED)
+        even = tl.join(tl.join(found[0], found[4]), tl.join(found[2], found[6]))
+        odd = tl.join(tl.join(found[1], found[5]), tl.join(found[3], found[7]))
+        weights = tl.reshape(tl.join(even, odd), [8, WARPS, 2, 4, 2, 2, 2, 2])
+        weights = tl.reshape(tl.permute(weights, [1, 2, 0, 4, 6, 3, 5, 7]), [WARPS, _OUTPUTS, _BLOCK])
+        product = tl.dot(weights, x, input_precision="ieee")
+        # A lane of the product has two neighbouring rows of an eight: (4, 2).
+        factor = tl.reshape(tl.permute(scale[each], [2, 3, 1, 0]), [WARPS, _OUTPUTS, 1, 4, 1])
+        total += tl.reshape(product, [WARPS, _OUTPUTS, OCTETS, 4, 2]) * factor
+    return total
+
+
+@triton.jit
+def _loads_stay_here():
+    """What has been loaded ahead is not loaded later, just before its use, to save registers."""
+    tl.inline_asm_elementwise(
+        "bar.warp.sync 0xffffffff; mov.b32 $0, 0;", "=r", [], dtype=tl.int32, is_pure=False, pack=1
+    )
