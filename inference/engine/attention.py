@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from inference.engine import dispatch
-from inference.engine.pages import PagedLayer, pages_for
+from inference.engine.pages import PagedLayer, pages_for, upload
 
 
 class Attention(Protocol):
@@ -241,10 +241,3 @@ class PrefillAttention:
             self.sees.to(device),
             self.latents,
         )
-
-
-def upload(values: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """`values` on `device`, without waiting for what the device is doing."""
-    if device.type == "cpu":
-        return values
-    return values.pin_memory().to(device, non_blocking=True)

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference.engine.attention import TiledAttention, upload
-from inference.engine.pages import PAGE_SIZE, pages_for
+from inference.engine.attention import TiledAttention
+from inference.engine.pages import PAGE_SIZE, pages_for, upload
 
 if TYPE_CHECKING:
     from inference.engine.prefill import Chunk

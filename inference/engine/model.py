@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,7 +12,7 @@ from torch.nn import functional
 
 from inference.engine import dispatch
 from inference.engine.attention import Attention
-from inference.engine.pages import PagedLayer
+from inference.engine.pages import PagedLayer, PagedLayers
 from inference.engine.weights import (
     Dense,
     embedding_table,
@@ -73,6 +74,10 @@ class Decoder:
         cross_layers = {layer.device for layer in self.cross_layers}
         return {self._embedding.device, self._head.weight.device} | layers | cross_layers
 
+    def pages(self, devices: Sequence[torch.device], count: int) -> PagedLayers:
+        """So many empty pages for layers on these devices."""
+        return PagedLayers(devices, count, self.heads, self.head_dim, self.dtype)
+
     def forward(
         self,
         token_ids: torch.Tensor,
@@ -132,7 +137,6 @@ class SelfAttentionBlock:
     def __init__(self, layer: Any, heads: int) -> None:
         attention = layer.self_attn
         self._heads = heads
-        self._head_dim: int = attention.head_dim
         self._norm = Norm(layer.input_layernorm)
         self._qkv = projection(attention.q_proj, attention.k_proj, attention.v_proj)
         self._out = projection(attention.o_proj)
@@ -149,10 +153,6 @@ class SelfAttentionBlock:
         x, normed = self._mlp_norm.of_sum(Stream(x, attended))
         return Stream(x, self._mlp(normed))
 
-    def pages(self, count: int) -> PagedLayer:
-        """Empty pages for this layer."""
-        return PagedLayer.empty(count, self._heads, self._head_dim, self._norm.weight)
-
 
 class CrossAttentionBlock:
     """x + tanh(a) attention(norm(x), picture), then x + tanh(b) mlp(norm(x)).
@@ -163,7 +163,6 @@ class CrossAttentionBlock:
     def __init__(self, layer: Any, heads: int) -> None:
         attention = layer.cross_attn
         self._heads = heads
-        self._head_dim: int = attention.head_dim
         self._norm = Norm(layer.input_layernorm)
         self._query = projection(attention.q_proj)
         self._key_value = projection(attention.k_proj, attention.v_proj)
@@ -191,10 +190,6 @@ class CrossAttentionBlock:
         """
         keys, values = self._key_value(latents).view(len(latents), 2, self._heads, -1).unbind(1)
         return self._key_norm(keys), values
-
-    def pages(self, count: int) -> PagedLayer:
-        """Empty pages for this layer."""
-        return PagedLayer.empty(count, self._heads, self._head_dim, self._norm.weight)
 
 
 class Mlp:

@@ -10,15 +10,15 @@ from itertools import accumulate, groupby
 import torch
 
 from inference.engine import dispatch
-from inference.engine.attention import Attention, PrefillAttention, Runs, upload
+from inference.engine.attention import Attention, PrefillAttention, Runs
 from inference.engine.graphs import Recordings
 from inference.engine.layout import Layout, LayoutBuffer, LayoutShape
 from inference.engine.model import Decoder
-from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
+from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for, upload
 
-RECORDED_TOKENS = (16, 32, 64, 128, 256)
+RECORDED_TOKENS = (16, 32, 64, 128, 256, 384, 512, 768, 1024)
 """Of a pass; longer ones take the device longer than the processor takes to start them."""
-RECORDED_SEQUENCES = 8
+RECORDED_SEQUENCES = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,10 @@ class Reader:
         self._fail = fail
         self._jobs: list[Job] = []
 
+    def __len__(self) -> int:
+        """Jobs that are being read."""
+        return len(self._jobs)
+
     def add(self, job: Job) -> None:
         self._jobs.append(job)
 
@@ -43,17 +47,21 @@ class Reader:
         if job in self._jobs:
             self._jobs.remove(job)
 
-    def encode_pictures(self) -> None:
-        """Encodes the pictures that are waited for, as many as fit in one pass."""
+    def encode_pictures(self, most: int) -> None:
+        """Encodes at most so many of the pictures that are waited for, the longest waited for first."""
+        digests = list(self._machine.memory.pictures.waiting)[:most]
+        for first in range(0, len(digests), PICTURES_AT_ONCE):
+            self._encode(digests[first : first + PICTURES_AT_ONCE])
+
+    def _encode(self, digests: Sequence[bytes]) -> None:
         cache = self._machine.memory.pictures
-        digests = list(cache.waiting)[:PICTURES_AT_ONCE]
 
         def encode(some: Sequence[bytes]) -> None:
             self._machine.encoder.encode(
                 [cache.waiting[digest] for digest in some], [cache.slot(digest) for digest in some]
             )
 
-        for digest, error in attempt(digests, encode) if digests else ():
+        for digest, error in attempt(digests, encode):
             for job in [job for job in self._jobs if needs(job, {digest})]:
                 self._fail(job, error)
         for digest in digests:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
-from inference.engine.attention import DecodeAttention, upload
+from inference.engine.attention import DecodeAttention
 from inference.engine.model import Decoder
-from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
+from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for, upload
 from inference.engine.sampling import SamplingRows, choose, choose_likeliest
 
 if TYPE_CHECKING:
@@ -117,20 +118,13 @@ class Rows:
         """Puts sequences into rows."""
         device = self.lengths.device
         index = upload(torch.tensor([each.row for each in placements]), device)
-        state = torch.zeros(len(placements), self._state.shape[1], dtype=torch.int32)
+        pictures = self.picture_table.shape[1]
+        state = np.zeros((len(placements), self._state.shape[1]), np.int32)
         for numbers, each in zip(state, placements, strict=True):
-            pictures = self.picture_table.shape[1]
-            begun = torch.tensor(
-                [
-                    each.token_id,
-                    each.length,
-                    self._latents if each.picture else 0,
-                    *range(each.picture * pictures, (each.picture + 1) * pictures),
-                    *each.pages,
-                ]
-            )
-            numbers[: len(begun)] = begun
-        self._state.index_copy_(0, index, upload(state, device))
+            numbers[:3] = each.token_id, each.length, self._latents if each.picture else 0
+            numbers[3 : 3 + pictures] = np.arange(pictures) + each.picture * pictures
+            numbers[3 + pictures : 3 + pictures + len(each.pages)] = each.pages
+        self._state.index_copy_(0, index, upload(torch.from_numpy(state), device))
         self.sampling.set(index, [(each.options, each.seed) for each in placements])
         for each in placements:
             if each.options is not None and each.options.repetition_penalty != 1.0:

@@ -11,10 +11,12 @@ nothing to do: whoever follows takes a kernel's end for the end of all before it
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from typing import Any
 
 import torch
+import triton
 
 
 def overlapping(x: torch.Tensor) -> dict[str, Any]:
@@ -25,3 +27,12 @@ def overlapping(x: torch.Tensor) -> dict[str, Any]:
 @cache
 def _can(device: torch.device) -> bool:
     return torch.cuda.get_device_capability(device) >= (9, 0)
+
+
+@cache
+def shared_memory(device: torch.device) -> int:
+    """Bytes that a program can have of a multiprocessor's own memory; without a GPU there is no limit."""
+    if device.type != "cuda":
+        return sys.maxsize
+    properties = triton.runtime.driver.active.utils.get_device_properties(device.index or 0)
+    return int(properties["max_shared_mem"])

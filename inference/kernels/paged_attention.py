@@ -25,9 +25,9 @@ PAGE_SIZE = 16
 """Tokens of a page."""
 
 # Tokens that a program takes at a time, the tiles on their way and worked on, and warps.
-_TILE = 32
+_TILE = 16
 _STAGES = 3
-_WARPS = 4
+_WARPS = 1
 # Programs that even out unequal lengths on 132 multiprocessors, and the least that is worth one.
 _PROGRAMS = 2048
 _TOKENS_WORTH_A_SPLIT = 64

@@ -74,7 +74,7 @@ def paged_prefill_attention(
         HEAD_DIM_PADDED=max(16, triton.next_power_of_2(head_dim)),
         PAGE_SIZE=PAGE_SIZE,
         QUERIES=QUERIES_OF_A_TILE,
-        KEYS=_KEYS,
+        KEYS=_KEYS * 2 // max(2, queries.element_size()),
         STAGES=_STAGES,
         CAUSAL=causal,
         num_warps=_WARPS,
