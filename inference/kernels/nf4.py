@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import gcd
 
 import torch
 import triton
@@ -31,6 +32,7 @@ from bitsandbytes.functional import dequantize_blockwise
 from bitsandbytes.nn import Linear4bit
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
+from inference.kernels.joining import join_splits
 from inference.kernels.launching import overlapping
 from inference.kernels.nf4_values import load_table, look_up, table
 
@@ -42,11 +44,28 @@ MOST_ROWS = 64
 _BLOCK = tl.constexpr(BLOCK_SIZE)
 _OUTPUTS = tl.constexpr(16)
 
-# A program's warps are groups, of 16 outputs each, by parts, which share the inputs. More groups read `x`
-# less often; but below one program for each of some 130 multiprocessors there must be fewer.
-_WARPS = 8
-_MOST_GROUPS = {8: 1, 16: 2, 32: 4, 64: 4}
-_FEWEST_PROGRAMS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """How the work is dealt out."""
+
+    groups: int
+    """Groups of 16 outputs that a program has, each a warp or several. More of them read `x` less often."""
+    parts: int
+    """Warps of a group, which take turns at chunks of the inputs."""
+    blocks: int
+    """Blocks of inputs in a chunk, 1, 2 or 4, as far as they divide the inputs. The next chunk is on its way
+    while one is multiplied, so more of them keep the memory busier, and cost registers."""
+    programs: int
+    """Where outputs are too few for so many programs, the inputs are split too, and the sums joined."""
+
+
+TILES = {8: Tiles(1, 4, 4, 1), 16: Tiles(4, 2, 2, 264), 32: Tiles(2, 4, 2, 1), 64: Tiles(4, 1, 1, 264)}
+"""By the number of rows, rounded up: what was within 3 % of the fastest of some 25 ways on an H100.
+`python -m inference.kernels.bench --tiles` tries others."""
+# Splits of less are not worth their joining.
+_FEWEST_STEPS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,30 +127,41 @@ def nf4_linear(x: torch.Tensor, weight: Nf4Weight, out: torch.Tensor) -> None:
     assert out.shape == (rows, outputs)
     assert x.is_contiguous()
     assert out.is_contiguous()
-    assembled = x.is_cuda and torch.version.hip is None and x.dtype.itemsize == 2
     padded = max(8, triton.next_power_of_2(rows))
-    groups = _MOST_GROUPS[padded]
-    while groups > 1 and triton.cdiv(outputs, 16 * groups) < _FEWEST_PROGRAMS:
-        groups //= 2
-    _product[(triton.cdiv(outputs, 16 * groups),)](
+    tiles = TILES[padded]
+    blocks = gcd(tiles.blocks, inputs // BLOCK_SIZE)
+    programs = triton.cdiv(outputs, 16 * tiles.groups)
+    splits = _splits(programs, inputs // (BLOCK_SIZE * blocks * tiles.parts), tiles.programs)
+    parts = out if splits == 1 else x.new_empty((splits, rows, outputs), dtype=torch.float32)
+    assembled = x.is_cuda and torch.version.hip is None and x.dtype.itemsize == 2
+    _product[(programs, splits)](
         x,
         weight.packed.view(torch.int32),
         weight.scales,
         table(x.dtype, x.device, assembled=assembled),
-        out,
+        parts,
         rows,
         outputs,
         INPUTS=inputs,
         OCTETS=padded // 8,
-        GROUPS=groups,
-        PARTS=_WARPS // groups,
-        BLOCKS=1 if padded == 64 or inputs % 128 else 2,
+        GROUPS=tiles.groups,
+        PARTS=tiles.parts,
+        BLOCKS=blocks,
+        SPLITS=splits,
         ASSEMBLED=assembled,
-        num_warps=_WARPS,
-        # With a few more registers only one program would fit on a multiprocessor, not two.
-        maxnreg=128 if padded == 32 else None,
+        num_warps=tiles.groups * tiles.parts,
         **overlapping(x),
     )
+    if splits > 1:
+        join_splits(parts, out)
+
+
+def _splits(programs: int, steps: int, wanted: int) -> int:
+    """Into how many, a power of two, to split the inputs of so many programs of so many steps."""
+    splits = 1
+    while 2 * splits * programs <= wanted and 2 * splits * _FEWEST_STEPS <= steps:
+        splits *= 2
+    return splits
 
 
 @triton.jit(do_not_specialize=["rows"])
@@ -148,15 +178,19 @@ def _product(
     GROUPS: tl.constexpr,
     PARTS: tl.constexpr,
     BLOCKS: tl.constexpr,
+    SPLITS: tl.constexpr,
     ASSEMBLED: tl.constexpr,
     PDL: tl.constexpr,
 ):
-    """A program has GROUPS x 16 outputs. Its parts take turns at chunks of BLOCKS blocks of inputs.
+    """A program has GROUPS x 16 outputs and one of SPLITS of the inputs.
 
-    The rows are OCTETS eights, some of which may be beyond the last row.
+    Its parts take turns at chunks of BLOCKS blocks of inputs. The rows are OCTETS eights, some of which may be
+    beyond the last row. Each split has a part of `out` for itself, (SPLITS, rows, outputs).
     """
     ACROSS: tl.constexpr = INPUTS // _BLOCK
-    STEPS: tl.constexpr = (ACROSS + BLOCKS * PARTS - 1) // (BLOCKS * PARTS)
+    AT_ONCE: tl.constexpr = BLOCKS * PARTS * SPLITS
+    STEPS: tl.constexpr = (ACROSS + AT_ONCE - 1) // AT_ONCE
+    RAGGED: tl.constexpr = ACROSS % AT_ONCE != 0
     warp = tl.arange(0, GROUPS * PARTS)
     # An output is (8, warps, 2), a row (8, 1, OCTETS): the eights are lanes.
     start = (tl.program_id(0) * GROUPS + warp // PARTS) * _OUTPUTS
@@ -172,51 +206,66 @@ def _product(
     scales_at = tl.broadcast_to((scales + output * ACROSS)[None, :, :, :, None], [4, 8, GROUPS * PARTS, 2, 1])
     x_at = x + (row * INPUTS)[:, :, :, None, None] + place
     chosen = load_table(values, ASSEMBLED)
-    chunk = warp % PARTS
-    words, scale = _chunk(words_at, scales_at, chunk, ACROSS, PARTS, BLOCKS)
+    chunk = tl.program_id(1) * STEPS * PARTS + warp % PARTS
+    words, scale = _chunk(words_at, scales_at, chunk, ACROSS, BLOCKS, RAGGED)
     if PDL:
         gdc_launch_dependents()
         gdc_wait()
     total = tl.zeros([GROUPS * PARTS, _OUTPUTS, OCTETS, 4, 2], tl.float32)
     for step in tl.range(0, STEPS - 1, num_stages=1):
         here = chunk + step * PARTS
-        following = _chunk(words_at, scales_at, here + PARTS, ACROSS, PARTS, BLOCKS)
+        following = _chunk(words_at, scales_at, here + PARTS, ACROSS, BLOCKS, RAGGED)
         if ASSEMBLED:
             _loads_stay_here()
-        total = _add_product(total, words, scale, x_at, here, chosen, ACROSS, PARTS, BLOCKS, ASSEMBLED)
+        total = _add_product(total, words, scale, x_at, here, chosen, ACROSS, BLOCKS, RAGGED, ASSEMBLED)
         words, scale = following
     here = chunk + (STEPS - 1) * PARTS
-    total = _add_product(total, words, scale, x_at, here, chosen, ACROSS, PARTS, BLOCKS, ASSEMBLED)
+    total = _add_product(total, words, scale, x_at, here, chosen, ACROSS, BLOCKS, RAGGED, ASSEMBLED)
     result = tl.sum(tl.reshape(total, [GROUPS, PARTS, _OUTPUTS, 8 * OCTETS]), 1)
     first = tl.program_id(0) * GROUPS * _OUTPUTS
     column = first + tl.arange(0, GROUPS * _OUTPUTS)[:, None]
     line = tl.arange(0, 8 * OCTETS)[None, :]
     result = tl.reshape(result, [GROUPS * _OUTPUTS, 8 * OCTETS]).to(out.dtype.element_ty)
-    tl.store(out + line * outputs + column, result, mask=(line < rows) & (column < outputs))
+    to = out + (tl.program_id(1) * rows + line) * outputs + column
+    tl.store(to, result, mask=(line < rows) & (column < outputs))
 
 
 @triton.jit
-def _chunk(words_at, scales_at, chunk, ACROSS: tl.constexpr, PARTS: tl.constexpr, BLOCKS: tl.constexpr):
+def _chunk(words_at, scales_at, chunk, ACROSS: tl.constexpr, BLOCKS: tl.constexpr, RAGGED: tl.constexpr):
     """Each warp's chunk: BLOCKS times (8, warps, 2, 8) words, and (4, 8, warps, 2, BLOCKS) scales.
 
     Beyond the last chunk it is the last one again, with 0 for scales.
     """
-    block = _inside(chunk, ACROSS, PARTS, BLOCKS) * BLOCKS
+    block = _inside(chunk, ACROSS, BLOCKS, RAGGED) * BLOCKS
     words = ()
     for each in tl.static_range(BLOCKS):
         at = words_at + ((block + each) * (_BLOCK // 8))[None, :, None, None]
         words = words + (tl.load(at, eviction_policy="evict_first"),)
     at = scales_at + (block[None, None, :, None, None] + tl.arange(0, BLOCKS))
-    if ACROSS % (BLOCKS * PARTS) == 0:
-        scales = tl.load(at)
-    else:
+    if RAGGED:
         scales = tl.load(at, mask=(chunk * BLOCKS < ACROSS)[None, None, :, None, None], other=0.0)
+    else:
+        scales = tl.load(at)
     return words, scales
 
 
 @triton.jit
-def _inside(chunk, ACROSS: tl.constexpr, PARTS: tl.constexpr, BLOCKS: tl.constexpr):
-    return chunk if ACROSS % (BLOCKS * PARTS) == 0 else tl.minimum(chunk, ACROSS // BLOCKS - 1)
+def _inside(chunk, ACROSS: tl.constexpr, BLOCKS: tl.constexpr, RAGGED: tl.constexpr):
+    return tl.minimum(chunk, ACROSS // BLOCKS - 1) if RAGGED else chunk
+
+
+@triton.jit
+def _apart(scales, BLOCKS: tl.constexpr):
+    """The scales of each of the blocks."""
+    one_less: tl.constexpr = scales.shape[:4]
+    if BLOCKS == 1:
+        return (tl.reshape(scales, one_less),)
+    if BLOCKS == 2:
+        return tl.split(scales)
+    even, odd = tl.split(tl.reshape(scales, one_less + [2, 2]))
+    first, third = tl.split(even)
+    second, fourth = tl.split(odd)
+    return first, second, third, fourth
 
 
 @triton.jit
@@ -228,15 +277,15 @@ def _add_product(
     chunk,
     values,
     ACROSS: tl.constexpr,
-    PARTS: tl.constexpr,
     BLOCKS: tl.constexpr,
+    RAGGED: tl.constexpr,
     ASSEMBLED: tl.constexpr,
 ):
     """`total`, (warps, 16, OCTETS, 4, 2), with each warp's chunk multiplied and added."""
     WARPS: tl.constexpr = total.shape[0]
     OCTETS: tl.constexpr = total.shape[2]
-    block = _inside(chunk, ACROSS, PARTS, BLOCKS) * BLOCKS
-    scale = (tl.reshape(scales, scales.shape[:4]),) if BLOCKS == 1 else tl.split(scales)
+    block = _inside(chunk, ACROSS, BLOCKS, RAGGED) * BLOCKS
+    scale = _apart(scales, BLOCKS)
     for each in tl.static_range(BLOCKS):
         x = tl.load(x_at + ((block + each) * _BLOCK)[None, :, None, None, None])
         # Inputs are, from here on, (lane, word, half, pair, one). The tensor cores' order is such that a lane

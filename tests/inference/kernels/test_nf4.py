@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 pytest.importorskip("triton", reason="Triton is not installed")
 
 from inference.kernels import nf4
-from inference.kernels.nf4 import BLOCK_SIZE, MOST_ROWS, Nf4Weight, nf4_linear
+from inference.kernels.nf4 import BLOCK_SIZE, MOST_ROWS, Nf4Weight, Tiles, nf4_linear
 
 ON_GPU = torch.cuda.is_available()
 # The interpreter multiplies no matrices of bfloat16; on a GPU each combination is compiled.
 TYPES = (torch.bfloat16, torch.float16) if ON_GPU else (torch.float32, torch.float16)
 BLOCKS = (33, 34, 64) if ON_GPU else (1, 2, 9, 16, 20)
+# Those for the number of rows, or others.
+TILES = (None, Tiles(2, 2, 1, 500), Tiles(2, 1, 4, 8))
 
 
 def quantised(
@@ -62,7 +64,7 @@ def check(linear: Linear4bit | list[Linear4bit], weight: Nf4Weight, rows: int, d
     rows=st.just(1) | st.integers(1, MOST_ROWS),
     nested=st.booleans(),
     dtype=st.sampled_from(TYPES),
-    programs=st.sampled_from((1, 128)),
+    tiles=st.sampled_from(TILES),
 )
 def test_it_equals_unpacking_and_multiplying(
     outputs: int,
@@ -70,11 +72,11 @@ def test_it_equals_unpacking_and_multiplying(
     rows: int,
     nested: bool,
     dtype: torch.dtype,
-    programs: int,
+    tiles: Tiles | None,
     device: torch.device,
 ) -> None:
     linear = quantised(outputs, blocks * BLOCK_SIZE, device, nested=nested)
-    with mock.patch.object(nf4, "_FEWEST_PROGRAMS", programs):
+    with mock.patch.dict(nf4.TILES, {} if tiles is None else dict.fromkeys(nf4.TILES, tiles)):
         check(linear, Nf4Weight.of(linear), rows, dtype)
 
 
