@@ -26,6 +26,7 @@ from bot.conversation.few_shot import MAX_EXAMPLES
 from bot.conversation.inputs import MAX_ANSWER, read_answer
 from bot.conversation.keeping import Example
 from bot.conversation.messages import PhotoOffer, SkippedPhoto, StoredPhoto
+from bot.conversation.notes import about_skipped
 from bot.languages.words import Words, marked
 
 if TYPE_CHECKING:
@@ -157,13 +158,7 @@ class Examples(
         await self._require_room(interaction, words)
         fetched = await self.client.service.fetch_photo(offer)
         if isinstance(fetched, SkippedPhoto):
-            raise RefusedError(
-                words(
-                    "I could not use {name}: {reason}.",
-                    name=fetched.name,
-                    reason=words.said(fetched.reason),
-                )
-            )
+            raise RefusedError(about_skipped(fetched, words))
         await self._keep(interaction, fetched, answer, words)
 
     async def _keep(self, interaction: Interaction, photo: StoredPhoto, answer: str, words: Words) -> None:
