@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 from aiohttp import web
@@ -26,13 +26,16 @@ from bot.conversation.service import ReplyService
 from bot.settings.sections import ModelSettings, Settings
 from bot.store.repository import SqlStore
 from bot.web.boards import Boards
-from bot.web.health import Check, add_health
+from bot.web.health import Check, Health
 from bot.web.metrics import Metrics
 from bot.web.playground import Playground
 from bot.web.security import is_loopback
-from bot.web.serving import AddressError, bind, serving, url_of
+from bot.web.serving import AddressError, application, bind, serving, url_of
 from bot.web.snowflakes import Snowflakes
+from bot.web.status import PAGE, Status
 from bot.web.uploads import HeldPhotos
+from bot.web.watch import Watch, watching
+from bot.web.wording import catalogue
 from inference.surface import Engine
 
 STALLED_S = 180.0
@@ -49,6 +52,7 @@ class Core:
     engine: RevivedEngine
     service: ReplyService
     metrics: Metrics
+    watch: Watch
 
     @property
     def checks(self) -> dict[str, Check]:
@@ -76,7 +80,6 @@ async def core(
     async with (
         SqlStore.open(settings.store.url) as store,
         RevivedEngine(partial(open_engine, settings.model)) as engine,
-        retention(store, settings.privacy.retention_days),
     ):
         service = ReplyService(
             store,
@@ -85,13 +88,16 @@ async def core(
             Limits(**settings.limits.model_dump()) if limited else UNLIMITED,
             base=not was_trained_on_turns(engine),
             defaults=ChannelSettings(**settings.replies.model_dump()),
+            retention_days=settings.privacy.retention_days,
             on_outcome=metrics.count_outcome,
         )
-        metrics.watch(service)
+        metrics.watch(service, engine)
+        watch = Watch(metrics)
         errors = metrics.log_handler()
         logging.getLogger().addHandler(errors)
         try:
-            yield Core(store, engine, service, metrics)
+            async with retention(service.erasing), watching(watch, metrics):
+                yield Core(store, engine, service, metrics, watch)
         finally:
             logging.getLogger().removeHandler(errors)
             await service.close(grace=0)
@@ -132,23 +138,36 @@ async def serve_playground(
                 decoders=decoders,
             )
             app = playground.application(settings.web.host, token)
-            add_health(app, parts.checks, parts.metrics)
+            app.add_routes(_telling(settings, parts, parts.checks))
             async with serving(app, listener):
                 await parts.service.resume(boards)
                 ready(url_of(listener) + ("" if token is None else f"?token={quote(token)}"))
                 await asyncio.Event().wait()
 
 
+def _telling(settings: Settings, parts: Core, checks: Mapping[str, Check]) -> list[web.RouteDef]:
+    """What tells how the program is doing."""
+    health = Health(checks, parts.metrics)
+    status = Status(health, parts.watch, parts.metrics, settings.model.checkpoint)
+    return [*health.routes(), *status.routes()]
+
+
+async def _to_status(_request: web.Request) -> NoReturn:
+    raise web.HTTPFound("/status")
+
+
 @asynccontextmanager
 async def serving_health(
-    listener: socket.socket, parts: Core, checks: Mapping[str, Check]
+    settings: Settings, listener: socket.socket, parts: Core, checks: Mapping[str, Check]
 ) -> AsyncIterator[None]:
-    """Serves /healthz and /metrics at a bound socket, without a playground.
+    """Serves /status, /healthz and /metrics at a bound socket, without a playground.
 
     `checks` are further ones than the core's.
     """
-    app = web.Application()
-    add_health(app, {**checks, **parts.checks}, parts.metrics)
+    token = settings.web.token.get_secret_value() if settings.web.token is not None else None
+    app = application(settings.web.host, token)
+    app.add_routes(_telling(settings, parts, {**checks, **parts.checks}))
+    app.add_routes([web.get("/", _to_status), web.get("/words", catalogue), web.static("/static", PAGE)])
     async with serving(app, listener):
         yield
 

@@ -71,6 +71,9 @@ class InstantEngine:
     ) -> list[tuple[str, float]]:
         return [(label, 0.0) for label in labels]
 
+    async def forget(self) -> None:
+        """Nothing is kept."""
+
     async def aclose(self) -> None:
         """Nothing is open."""
 

@@ -20,6 +20,7 @@ from bot.bridge.audience import DiscordAudience
 from bot.bridge.buttons import AnswerButton
 from bot.bridge.commands import Commands
 from bot.bridge.convert import Converter
+from bot.bridge.decisions import DecisionButton
 from bot.bridge.pacing import EDIT_INTERVAL_S, Pacer
 from bot.bridge.panel import PanelPart
 from bot.cogs.all import cogs_of
@@ -54,8 +55,14 @@ class IdeficsClient(commands.AutoShardedBot):
         edit_interval_s: float = EDIT_INTERVAL_S,
         shard_count: int | None = None,
         http_trace: aiohttp.TraceConfig | None = None,
+        policy_url: str | None = None,
     ) -> None:
-        """`message_content`: ask for the privileged intent. `shard_count`: unset, Discord says it."""
+        """
+        Args:
+            message_content: ask for the privileged intent.
+            shard_count: unset, Discord says it.
+            policy_url: where whoever runs the bot says what is kept and why.
+        """
         self._http_trace = http_trace
         self._events: set[asyncio.Task[None]] = set()
         self.address = address or DiscordAddress()
@@ -82,6 +89,7 @@ class IdeficsClient(commands.AutoShardedBot):
             shard_connect_timeout=30.0,
         )
         self.service = service
+        self.policy_url = policy_url
         self.store = store
         self.audience = DiscordAudience(
             self, store, Pacer(edit_interval_s), ping_author, mentions=self.tree.mentions
@@ -138,7 +146,7 @@ class IdeficsClient(commands.AutoShardedBot):
         if not self.address.is_discords_own:
             # Holds for this task and those it starts, so for this client alone.
             async_context.set(ApiWebhookAdapter(self.address))
-        self.add_dynamic_items(AnswerButton, PanelPart)
+        self.add_dynamic_items(AnswerButton, PanelPart, DecisionButton)
         for cog in cogs_of(self):
             await self.add_cog(cog)
         try:

@@ -74,7 +74,7 @@ async def serve_discord(settings: Settings, open_engine: OpenEngine) -> None:
                 "discord": lambda: client.is_receiving(),
                 "events": lambda: client.hears(),
             }
-            async with serving_health(listener, parts, checks):
+            async with serving_health(settings, listener, parts, checks):
                 try:
                     await _connected(client, token, parts)
                 except discord.PrivilegedIntentsRequired:
@@ -93,6 +93,7 @@ def _client(
         ping_author=settings.discord.ping_author,
         message_content=message_content,
         http_trace=parts.metrics.discord_trace(),
+        policy_url=settings.privacy.policy_url,
     )
 
 

@@ -16,6 +16,7 @@ from bot.bridge.commands import (
     place_of,
     polite,
     require_answers,
+    require_permission,
     words_for,
 )
 from bot.bridge.forms import TextForm
@@ -82,6 +83,7 @@ class Asking(commands.Cog):
     async def describe(self, interaction: Interaction, message: discord.Message) -> None:
         words = await words_for(interaction)
         offers = self._offers(message, words)
+        await require_permission(message.author, interaction, words)
         require_answers(interaction, words)
         await self._ask_about(interaction, "", offers, message, words)
 
@@ -89,6 +91,7 @@ class Asking(commands.Cog):
     async def ask_about(self, interaction: Interaction, message: discord.Message) -> None:
         words = await words_for(interaction)
         offers = self._offers(message, words)
+        await require_permission(message.author, interaction, words)
         require_answers(interaction, words)
 
         async def submitted(answered: Interaction, question: str) -> None:

@@ -89,4 +89,4 @@ class Steering(commands.Cog):
                 await self.client.http.delete_message(message.channel.id, message_id)
             except discord.NotFound:
                 log.debug("Message %s was gone already", message_id)
-        await self.client.service.deleted(message.id)
+        await self.client.service.erasing.deleted(message.id)

@@ -76,9 +76,10 @@ class Answerer:
         self._prompter = Prompter(store, engine, base=base)
         self.examples = self._prompter.examples
 
-    def forget(self) -> None:
-        """Nothing of what was said or shown is at hand any more."""
+    async def forget(self) -> None:
+        """Nothing of what was said or shown is at hand any more, nor in the engine."""
         self._prompter.forget()
+        await self._engine.forget()
 
     async def answer(
         self,

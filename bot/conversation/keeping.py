@@ -19,6 +19,18 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Owners:
+    """Whose an example is. It goes when one of them wants to be forgotten."""
+
+    shown_by: int
+    """Whose picture it is."""
+    written_by: int
+    """Who says what the answer should be."""
+    message_id: int | None = None
+    """The message that shows the picture: the example goes with it. None: there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Day:
     """One day's answers."""
 
@@ -46,7 +58,7 @@ class Statistics:
 class ExampleStore(Protocol):
     """Examples of threads, channels and servers. Every method is one short transaction."""
 
-    async def add_example(self, scope: Scope, photo: StoredPhoto, answer: str) -> int:
+    async def add_example(self, scope: Scope, photo: StoredPhoto, answer: str, owners: Owners) -> int:
         """Adds one after those that are there; returns its id."""
         ...
 

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from bot.conversation.admission import Admission
 from bot.conversation.answering import Answerer
 from bot.conversation.channel_settings import ChannelSettings
+from bot.conversation.erasing import Eraser
 from bot.conversation.intake import Intake
 from bot.conversation.keeping import Example
 from bot.conversation.limits import LimitKeeper, Limits
 from bot.conversation.messages import PhotoOffer, Place, SkippedPhoto, StoredPhoto
-from bot.conversation.personal import Forgotten
 from bot.conversation.places import Places
 from bot.conversation.ports import Audience, PhotoFetcher
 from bot.conversation.receiving import Receiver
@@ -42,6 +42,7 @@ class ReplyService:
         *,
         base: bool = False,
         defaults: ChannelSettings | None = None,
+        retention_days: int = 30,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_outcome: Callable[[Outcome], None] = lambda _: None,
@@ -51,6 +52,7 @@ class ReplyService:
         Args:
             base: the model was not trained on turns (see `inference.tasks.conversation`).
             defaults: for what neither thread, channel nor server have set.
+            retention_days: how long what is said is kept where a server has not set it.
             clock: seconds that only grow, for limits and timings.
             on_outcome: is told of each request that is over and recorded.
         """
@@ -66,6 +68,7 @@ class ReplyService:
         self.receive, self.edited = receiver.receive, receiver.edited
         self.settings, self.resolved, self.words = places.settings, places.resolved, places.words
         self.steering = Steering(store, runs, admission, places)
+        self.erasing = Eraser(store, self._intake, runs, self._answerer, retention_days, now)
 
     @property
     def in_flight(self) -> int:
@@ -105,50 +108,6 @@ class ReplyService:
             group.create_task(self._intake.drain(grace))
             group.create_task(self._runs.close(grace))
 
-    async def deleted(self, message_id: int) -> None:
-        """A message, a person's or the bot's, was deleted in the chat: so it is in the history.
-
-        An answer goes with its question, and as a whole; one that is under way ends as FORGOTTEN. What a view
-        takes away while it shows an answer is not meant: that is `Store.remove_answer_message`.
-        """
-        await self._intake.delete(lambda message: message.id == message_id)
-        request = await self._store.request_of_question(message_id)
-        if request is None:
-            request = await self._store.request_of_answer(message_id)
-        if request is not None:
-            await self._runs.end(request.id, RequestState.FORGOTTEN)
-        await self._store.forget_message(message_id)
-
-    async def place_deleted(self, place_id: int) -> None:
-        """A channel with its threads, or a thread, is gone from the chat, with all that was said there."""
-        await self._end_in(lambda place: place_id in (place.id, place.parent_id))
-        await self._store.forget_place(place_id)
-        await self._erase_traces()
-
-    async def server_left(self, server_id: int) -> None:
-        """The bot is no longer in the server."""
-        await self._end_in(lambda place: place.server_id == server_id)
-        await self._store.forget_server(server_id)
-        await self._erase_traces()
-
-    async def forget_person(self, person_id: int) -> Forgotten:
-        """Nothing of what the person said, showed and was answered is kept; returns how much it was.
-
-        Answers under way end. Returns when nothing is left in the store's files either.
-        """
-        await self._intake.delete(lambda message: message.author.id == person_id)
-        await self._runs.forget_of(person_id)
-        forgotten = await self._store.forget_person(person_id)
-        await self._erase_traces()
-        return forgotten
-
-    async def opt_out(self, person_id: int) -> Forgotten:
-        """As `forget_person`, but what is being answered; and from now on as in `Store.opt_out`."""
-        await self._intake.delete(lambda message: message.author.id == person_id)
-        forgotten = await self._store.opt_out(person_id)
-        await self._erase_traces()
-        return forgotten
-
     async def fitting_examples(self, place: Place) -> tuple[list[Example], list[Example]]:
         """The examples that hold in a place: those that the model is shown, and those that are dropped."""
         return await self._answerer.examples(place, await self._places.settings(place))
@@ -156,12 +115,3 @@ class ReplyService:
     async def fetch_photo(self, offer: PhotoOffer) -> StoredPhoto | SkippedPhoto:
         """A picture that is no message's, such as an example's."""
         return await self._fetcher.fetch(offer)
-
-    async def _end_in(self, is_gone: Callable[[Place], bool]) -> None:
-        """Nothing is taken in or answered any more in places that are gone."""
-        await self._intake.delete(lambda message: is_gone(message.place))
-        await self._runs.abandon(is_gone)
-
-    async def _erase_traces(self) -> None:
-        self._answerer.forget()
-        await self._store.erase_traces()

@@ -169,6 +169,10 @@ class PlaceStore(Protocol):
         """A channel with its threads, or a thread, is gone from the chat: so is all that was said there."""
         ...
 
+    async def servers(self) -> list[int]:
+        """Every server of which anything is kept."""
+        ...
+
     async def forget_server(self, server_id: int) -> None:
         """The bot is no longer in the server: all of its places are gone, and its settings."""
         ...

@@ -124,6 +124,8 @@ class LimitSettings(_Section):
 class PrivacySettings(_Section):
     retention_days: int = Field(default=30, ge=1, le=3650)
     """How long what is said is kept, where a server has not set it."""
+    policy_url: Annotated[str, AfterValidator(_address)] | None = None
+    """Your privacy policy, to which /privacy leads."""
 
 
 class ReplySettings(_Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import exists, literal, select, update
+from sqlalchemy import exists, literal, select, union, update
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.conversation.channel_settings import ChannelSettings
@@ -11,7 +11,7 @@ from bot.conversation.store import PlaceStore
 from bot.store import forgetting
 from bot.store.database import Database
 from bot.store.reading import PLACE, SETTINGS, place_of
-from bot.store.tables import ChannelRow, OwnThreadRow, RequestRow, SettingsRow
+from bot.store.tables import ChannelRow, ExampleRow, OwnThreadRow, RequestRow, ServerRow, SettingsRow
 from bot.store.writing import later, write_place
 
 
@@ -30,7 +30,10 @@ class SqlPlaces(PlaceStore):
         return [stored.get(scope, ChannelSettings()) for scope in place.scopes]
 
     async def change_settings(self, scope: Scope, settings: ChannelSettings) -> None:
-        values = {"settings": SETTINGS.dump_python(settings, mode="json", exclude_none=True)}
+        values = {
+            "server_id": scope.server_id,
+            "settings": SETTINGS.dump_python(settings, mode="json", exclude_none=True),
+        }
         async with self._database.writing() as connection:
             await connection.execute(
                 insert(SettingsRow)
@@ -68,9 +71,13 @@ class SqlPlaces(PlaceStore):
     async def forget_place(self, place_id: int) -> None:
         """A channel with its threads, or a thread: everything in it."""
         async with self._database.writing() as connection:
-            await forgetting.forget_places(
-                connection, (ChannelRow.id == place_id) | (ChannelRow.parent_id == place_id)
-            )
+            await forgetting.forget_place(connection, place_id)
+
+    async def servers(self) -> list[int]:
+        columns = ServerRow.id, SettingsRow.server_id, ExampleRow.server_id
+        query = union(*(select(column).where(column.is_not(None)) for column in columns))
+        async with self._database.reading() as connection:
+            return list(await connection.scalars(query))
 
     async def forget_server(self, server_id: int) -> None:
         """A server with everything in it."""

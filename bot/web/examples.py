@@ -10,6 +10,7 @@ from aiohttp import web
 
 from bot.conversation.few_shot import MAX_EXAMPLES
 from bot.conversation.inputs import UnusableInputError, read_answer
+from bot.conversation.keeping import Owners
 from bot.conversation.messages import Place, Scope, SkippedPhoto
 from bot.conversation.notes import about_skipped
 from bot.conversation.service import ReplyService
@@ -38,7 +39,8 @@ class Examples:
 
     async def add(self, request: web.Request) -> web.Response:
         """A form: `photo` and `answer`."""
-        place = Session.required(request).place
+        session = Session.required(request)
+        place, person = session.place, session.person
         form = await read_form(request, self.decoders, max_bytes=MAX_BYTES)
         if not form.photos:
             raise Refused(400, "An example needs a picture: add one.")
@@ -52,7 +54,7 @@ class Examples:
             raise Refused(400, str(error)) from error
         if len(await self.store.examples(place.scopes)) >= MAX_EXAMPLES:
             raise Refused(409, "There are {most} examples: remove one first.", most=MAX_EXAMPLES)
-        await self.store.add_example(Scope(place.id), photo, answer)
+        await self.store.add_example(Scope(place.id), photo, answer, Owners(person.id, person.id))
         return web.json_response(await shown_examples(self.service, place), status=201)
 
     async def remove(self, request: web.Request) -> web.Response:

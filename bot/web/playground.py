@@ -21,13 +21,13 @@ from bot.conversation.store import Store
 from bot.languages.words import Words, words_in
 from bot.web.boards import Board, Boards, Event
 from bot.web.examples import Examples, shown_examples
-from bot.web.refusing import Refused, tell
+from bot.web.privacy import OwnData
+from bot.web.refusing import Refused
 from bot.web.samples import sample_drawing
-from bot.web.security import add_headers, guard, is_loopback
+from bot.web.serving import application
 from bot.web.sessions import Session
 from bot.web.shown import Question
 from bot.web.snowflakes import Snowflakes
-from bot.web.tokens import require
 from bot.web.transcript import AFTER_ALL, MOST_MESSAGES, transcript
 from bot.web.uploads import Form, HeldPhotos, read_form
 from bot.web.wording import catalogue, language_of
@@ -55,9 +55,7 @@ class Playground:
 
     def application(self, host: str, token: str | None = None) -> web.Application:
         """The page and its calls, to be served at `host`; with a `token`, to those who have it."""
-        gates = [] if token is None else [require(token)]
-        app = web.Application(middlewares=[tell, guard(loopback=is_loopback(host)), *gates])
-        app.on_response_prepare.append(add_headers)
+        app = application(host, token)
         app.on_shutdown.append(self._close)
         app.add_routes(
             [
@@ -70,6 +68,7 @@ class Playground:
                 web.post("/requests/{id:[0-9]{1,19}}/continue", self.continue_answer),
                 web.post("/requests/{id:[0-9]{1,19}}/versions/{version:[0-9]{1,9}}", self.show_version),
                 *Examples(self.service, self.store, self.decoders).routes(),
+                *OwnData(self.service, self.store, self.boards).routes(),
                 web.delete("/conversation", self.forget),
                 web.get("/photos/{sha256:[0-9a-f]{64}}", self.photo),
                 web.get("/samples/{seed:[0-9]{1,9}}.png", self.sample),
@@ -177,7 +176,7 @@ class Playground:
             if not message.by_bot
         ]:
             for question in questions:
-                await self.service.deleted(question)
+                await self.service.erasing.deleted(question)
                 board.forget(question)
         await self.store.erase_traces()
         return web.Response(status=204)

@@ -207,7 +207,7 @@ async def test_the_first_question_brings_what_was_said_before(folder: Path, cloc
         first = asyncio.create_task(receive("what was that?"))
         await s.pictures.until_fetched(3)  # at the same time: none of them has come yet
         second = asyncio.create_task(receive("and that?"))
-        deleted = asyncio.create_task(s.service.deleted(said[1].id))
+        deleted = asyncio.create_task(s.service.erasing.deleted(said[1].id))
         # What is read back does not hide that a message comes by itself.
         late = asyncio.create_task(s.service.receive(replace(said[2], mentions_bot=True), s.chat))
         await asyncio.sleep(0)
@@ -258,9 +258,9 @@ async def test_what_runs_in_a_place_that_is_deleted_ends(folder: Path, clock: Cl
         await s.pictures.held.wait()
 
         deletion = {
-            "thread": s.service.place_deleted(THREAD.id),
-            "channel": s.service.place_deleted(CHANNEL.id),
-            "server": s.service.server_left(THREAD.server_id or 0),
+            "thread": s.service.erasing.place_deleted(THREAD.id),
+            "channel": s.service.erasing.place_deleted(CHANNEL.id),
+            "server": s.service.erasing.server_left(THREAD.server_id or 0),
         }
         work = deletion.pop(gone)
         for other in deletion.values():
@@ -412,7 +412,7 @@ async def test_who_deletes_or_ends_does_not_wait_for_what_cannot_be_shown(
         for request in (first, second):
             while not s.chat.views[request.id].named("finish"):  # noqa: ASYNC110 (nothing tells it)
                 await asyncio.sleep(0)
-        await s.service.deleted(first.id)
+        await s.service.erasing.deleted(first.id)
         forgotten = await s.store.request_of_question(first.id)
         assert forgotten is not None
         assert forgotten.state is RequestState.FORGOTTEN
@@ -696,10 +696,10 @@ async def test_a_deleted_question_takes_its_answer_along(folder: Path, clock: Cl
         view = await s.ask("which?", "red")
         running = await s.receive(clock.message("and this?", "blue"))
         await s.engine.until_asked(2)
-        await s.service.deleted(running.id)
+        await s.service.erasing.deleted(running.id)
         assert s.chat.views[running.id].outcome.state is RequestState.FORGOTTEN
         assert s.engine.cancelled == 1
-        await s.service.deleted(view.request.id)
+        await s.service.erasing.deleted(view.request.id)
         await s.ask("hello")
         assert s.engine.shown(2) == "User: hello</u>\nAssistant:"
         assert await s.service.steering.regenerate(running.id, s.chat) is None
@@ -712,7 +712,7 @@ async def test_a_message_deleted_while_its_picture_is_fetched(folder: Path, cloc
         message = clock.message("what is this?", "red")
         received = asyncio.create_task(s.service.receive(message, s.chat))
         await s.pictures.held.wait()
-        deleted = asyncio.create_task(s.service.deleted(message.id))
+        deleted = asyncio.create_task(s.service.erasing.deleted(message.id))
         await asyncio.sleep(0)
         gate.set()
         assert await received is None
@@ -725,7 +725,7 @@ async def test_a_message_deleted_while_its_picture_is_fetched(folder: Path, cloc
 async def test_a_deleted_answer_ends_and_is_forgotten(folder: Path, clock: Clock) -> None:
     async with scene(folder, clock, "Red.", "Hello.") as s:
         view = await s.ask("which?", "red")
-        await s.service.deleted(view.answer_ids[0])
+        await s.service.erasing.deleted(view.answer_ids[0])
         await s.ask("hello")
         assert "Red." not in s.engine.shown(1)
 

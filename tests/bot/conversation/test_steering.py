@@ -87,7 +87,7 @@ async def test_an_answer_without_text_is_no_version(folder: Path, clock: Clock) 
 async def test_versions_go_with_the_question(folder: Path, clock: Clock) -> None:
     async with scene(folder, clock) as s:
         view = await again(s, await s.ask("what?"))
-        await s.service.deleted(view.request.id)
+        await s.service.erasing.deleted(view.request.id)
         assert not await s.service.steering.show_version(view.request.id, 1, s.chat)
 
 

@@ -93,7 +93,7 @@ def test_numbers_choose_their_forms() -> None:
     assert english.percent(0.667) == "67%"
 
 
-COMMAND = re.compile(r"(?<!\w)/[a-z]+(?: [a-z]+)?(?= |\\.|:|,|$)")
+COMMAND = re.compile(r"(?<!\w)/(?:(?:mode|labels|prefix|examples|forget|retention) )?[a-z]+")
 
 
 @pytest.mark.parametrize("language", OTHERS)
