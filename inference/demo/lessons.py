@@ -11,6 +11,8 @@ from PIL import Image
 
 from inference import tasks
 from inference.demo import questions, smalltalk
+from inference.demo.about_all import describe
+from inference.demo.question import Question
 from inference.demo.stories import tell
 from inference.demo.wording import (
     FACTS,
@@ -296,7 +298,7 @@ def _questions_about(talk: _Talk, scene: Scene | None, picture: int, count: int,
             talk.say("not a drawing", as_typed(rng, question.text), smalltalk.UNKNOWN, shown)
             shown = None
         return
-    before: questions.Question | None = None
+    before: Question | None = None
     for _ in range(count):
         if shown is None and rng.random() < 0.07:
             talk.chatter()
@@ -308,9 +310,9 @@ def _questions_about(talk: _Talk, scene: Scene | None, picture: int, count: int,
         question = leaning or questions.random_question(scene, rng)
         text = as_typed(rng, question.text)
         if shown is not None and rng.random() < 0.1:
-            question, text = questions.describe(scene, rng), ""
+            question, text = describe(scene, rng), ""
         elif shown is not None and second and rng.random() < 0.3:
-            question = questions.describe(scene, rng)
+            question = describe(scene, rng)
             text = as_typed(
                 rng, rng.choice(("And this one?", "And what is this?", "What about this one?", "And this?"))
             )

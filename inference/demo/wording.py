@@ -48,16 +48,29 @@ _SYNONYMS = {
     "heart": ("love heart",),
     "house": ("home", "hut"),
 }
-_PLACE_SYNONYMS = {
-    "top left": ("upper left", "top left corner"),
-    "top": ("top middle", "upper middle"),
-    "top right": ("upper right", "top right corner"),
-    "left": ("left side", "middle left"),
-    "centre": ("middle", "center"),
-    "right": ("right side", "middle right"),
-    "bottom left": ("lower left", "bottom left corner"),
-    "bottom": ("bottom middle", "lower middle"),
-    "bottom right": ("lower right", "bottom right corner"),
+_CELL_NAMES = {
+    "top left": ("top left", "top left", "upper left", "top left corner"),
+    "top": ("top middle", "upper middle", "top centre"),
+    "top right": ("top right", "top right", "upper right", "top right corner"),
+    "left": ("middle left", "centre left"),
+    "centre": ("centre", "centre", "middle", "center"),
+    "right": ("middle right", "centre right"),
+    "bottom left": ("bottom left", "bottom left", "lower left", "bottom left corner"),
+    "bottom": ("bottom middle", "lower middle", "bottom centre"),
+    "bottom right": ("bottom right", "bottom right", "lower right", "bottom right corner"),
+}
+"""What people call a single cell; "left" alone means the whole side."""
+_SIDE_NAMES = {
+    "left": ("left", "left", "left side", "left hand side"),
+    "right": ("right", "right", "right side", "right hand side"),
+    "top": ("top", "top", "upper part", "top row"),
+    "bottom": ("bottom", "bottom", "lower part", "bottom row"),
+}
+_EXACT_PLACES = {
+    "top": "in the top middle",
+    "left": "in the middle left",
+    "right": "in the middle right",
+    "bottom": "in the bottom middle",
 }
 
 
@@ -86,6 +99,11 @@ def capital(text: str) -> str:
 
 def place(cell: int) -> str:
     return PLACES[CELLS[cell]]
+
+
+def exact_place(cell: int) -> str:
+    """A place that cannot be taken for a whole side."""
+    return _EXACT_PLACES.get(CELLS[cell], place(cell))
 
 
 def short_name(thing: Thing) -> str:
@@ -132,9 +150,13 @@ def asked_shape(rng: random.Random, shape: str) -> str:
 
 
 def asked_place(rng: random.Random, cell: int) -> str:
-    """A place as a person may call it, without preposition."""
-    name = CELLS[cell]
-    return rng.choice(_PLACE_SYNONYMS[name]) if rng.random() < 0.25 else name
+    """A cell as a person may call it, without preposition."""
+    return rng.choice(_CELL_NAMES[CELLS[cell]])
+
+
+def asked_side(rng: random.Random, side: str) -> str:
+    """A side of the picture as a person may call it, without preposition."""
+    return rng.choice(_SIDE_NAMES[side])
 
 
 def as_typed(rng: random.Random, question: str) -> str:

@@ -38,8 +38,17 @@ def test_answers_are_true() -> None:
     assert answers(questions.where, "the fish") == {"bottom"}
     assert answers(questions.shape_of_colour, "red") == {"circle"}
     assert answers(questions.shape_of_colour, "green") == {"nothing"}
-    assert answers(questions.what_at, "the top left") == {"a red circle"}
-    assert answers(questions.what_at, "the centre") == {"nothing"}
+    assert answers(questions.what_at, r"the top left\?") == {"a red circle"}
+    assert answers(questions.what_at, r"the centre\?") == {"nothing"}
+    assert answers(questions.what_at, "the left side") == {"a red circle"}
+    assert answers(questions.what_at, r"the bottom\?") == {"a blue fish"}
+    assert answers(questions.what_beside, "above the fish") == {"a red circle and a blue star"}
+    assert answers(questions.what_beside, "to the left of the circle") == {"nothing"}
+    assert answers(questions.describe_one, "the star") == {"small and blue"}
+    assert answers(questions.which_shapes, "") == {"circle, star and fish"}
+    assert answers(questions.which_colours, "") == {"red and blue"}
+    assert answers(questions.extreme, "smallest") == {"blue star"}
+    assert answers(questions.extreme, "biggest") == {"red circle and blue fish"}
     assert answers(questions.count, "") == {"3"}
     assert answers(questions.count_some, "blue things") == {"2"}
     assert answers(questions.count_some, "cars") == {"0"}
