@@ -1,12 +1,12 @@
-"""Questions about the whole scene: what there is, and how many."""
+"""Questions about the whole scene: what there is, and on what."""
 
 from __future__ import annotations
 
 import random
 
-from inference.demo.question import Question, absent_shape
-from inference.demo.wording import a, counted, joined, listing, place, plural, short_listing, short_name
-from inference.demo.world import COLOURS, SHAPES, Scene
+from inference.demo.question import Question
+from inference.demo.wording import a, capital, grouped, joined, listing, short_listing, short_name
+from inference.demo.world import BACKGROUNDS, COLOURS, Scene
 
 
 def describe(scene: Scene, rng: random.Random) -> Question:
@@ -30,6 +30,23 @@ def describe(scene: Scene, rng: random.Random) -> Question:
             "Explain this picture.",
             "What am I looking at?",
             "Can you describe it?",
+            "Describe it.",
+            "Describe.",
+            "What do you see here?",
+            "What is shown here?",
+            "What is this a picture of?",
+            "What does it show?",
+            "What is here?",
+            "What have I drawn?",
+            "What did I draw?",
+            "Guess what I drew.",
+            "Can you tell me what this is?",
+            "Look at this!",
+            "Who is that?",
+            "What is in this drawing?",
+            "Describe everything you see.",
+            "What is there?",
+            "What can you see?",
         )
     )
     if not scene.things:
@@ -49,6 +66,10 @@ def shape_of_colour(scene: Scene, rng: random.Random) -> Question | None:
                 f"What is the {name} thing?",
                 f"What shape is the {name} one?",
                 f"What shape is {name}?",
+                f"Which one is {name}?",
+                f"Which shape is {name}?",
+                f"What is the {name} one?",
+                f"What's {name}?",
             )
         )
 
@@ -66,86 +87,21 @@ def shape_of_colour(scene: Scene, rng: random.Random) -> Question | None:
     return Question("shape", text, thing.shape, f"The {thing.colour} thing is {a(thing.shape)}.", thing)
 
 
-def count(scene: Scene, rng: random.Random) -> Question:
-    noun = rng.choice(("things", "objects", "shapes", "items", "things"))
-    text = rng.choice(
-        (
-            f"How many {noun} are there?",
-            f"How many {noun} do you see?",
-            f"How many {noun} are in the picture?",
-            f"Count the {noun}.",
-        )
-    )
-    number = len(scene.things)
-    verb = "is" if number == 1 else "are"
-    return Question("number", text, str(number), f"There {verb} {counted(number, 'thing', 'things')}.")
-
-
-def count_some(scene: Scene, rng: random.Random) -> Question:
-    if rng.random() < 0.6:
-        shape = rng.choice(scene.things).shape if scene.things and rng.random() < 0.75 else rng.choice(SHAPES)
-        number = sum(thing.shape == shape for thing in scene.things)
-        one, many = shape, plural(shape)
-    else:
-        name = (
-            rng.choice(scene.things).colour if scene.things and rng.random() < 0.75 else rng.choice(COLOURS)
-        )
-        number = sum(thing.colour == name for thing in scene.things)
-        one, many = f"{name} thing", f"{name} things"
-    text = rng.choice(
-        (
-            f"How many {many} are there?",
-            f"How many {many} do you see?",
-            f"How many {many} are in the picture?",
-        )
-    )
-    sentence = (
-        f"There {'is' if number == 1 else 'are'} {counted(number, one, many) if number else 'no ' + many}."
-    )
-    return Question("number of kind", text, str(number), sentence)
-
-
-def exists(scene: Scene, rng: random.Random) -> Question:
-    thing = rng.choice(scene.things) if scene.things and rng.random() < 0.5 else None
-    if rng.random() < 0.6:
-        shape = thing.shape if thing else absent_shape(scene, rng)
-        text = rng.choice(
-            (f"Is there {a(shape)}?", f"Do you see {a(shape)}?", f"Is there {a(shape)} in the picture?")
-        )
-        found = [other for other in scene.things if other.shape == shape]
-        if not found:
-            return Question("existence", text, "no", f"No, there is no {shape}.")
-    else:
-        name = (
-            thing.colour
-            if thing
-            else rng.choice([c for c in COLOURS if all(o.colour != c for o in scene.things)])
-        )
-        shape = (
-            thing.shape if thing else rng.choice(scene.things).shape if scene.things else rng.choice(SHAPES)
-        )
-        text = rng.choice((f"Is there {a(name + ' ' + shape)}?", f"Do you see {a(name + ' ' + shape)}?"))
-        found = [other for other in scene.things if other.shape == shape and other.colour == name]
-        if not found:
-            return Question("existence", text, "no", f"No, there is no {name} {shape}.")
-    if len(found) == 1:
-        return Question(
-            "existence",
-            text,
-            "yes",
-            f"Yes, there is {a(short_name(found[0]))} {place(found[0].cell)}.",
-            found[0],
-        )
-    return Question("existence", text, "yes", f"Yes, there are {len(found)}.")
-
-
 def background(scene: Scene, rng: random.Random) -> Question:
+    if rng.random() < 0.25:
+        name = scene.background if rng.random() < 0.5 else rng.choice(BACKGROUNDS)
+        text = rng.choice((f"Is the background {name}?", f"Is it on a {name} background?"))
+        truth = "yes" if name == scene.background else "no"
+        return Question("background", text, truth, f"{capital(truth)}, the background is {scene.background}.")
     text = rng.choice(
         (
             "What colour is the background?",
             "Which colour is the background?",
             "What is the background like?",
             "What's the background colour?",
+            "What is the colour of the background?",
+            "What is in the background?",
+            "Background colour?",
         )
     )
     return Question("background", text, scene.background, f"The background is {scene.background}.")
@@ -161,10 +117,17 @@ def which_shapes(scene: Scene, rng: random.Random) -> Question | None:
             "What things are in the picture?",
             "Name the things.",
             "What objects are there?",
+            "What shapes are in the picture?",
+            "Which shapes are there?",
+            "What kind of shapes are there?",
+            "List the shapes.",
+            "Name the shapes.",
+            "What shapes do you see?",
+            "What things do you see?",
         )
     )
     shapes = list(dict.fromkeys(thing.shape for thing in scene.things))
-    return Question("which shapes", text, joined(shapes), f"I see {joined([a(shape) for shape in shapes])}.")
+    return Question("which shapes", text, joined(shapes), f"I see {grouped(scene)}.")
 
 
 def which_colours(scene: Scene, rng: random.Random) -> Question | None:
@@ -176,6 +139,12 @@ def which_colours(scene: Scene, rng: random.Random) -> Question | None:
             "Which colours do you see?",
             "What colours do the things have?",
             "Name the colours.",
+            "Which colours are there?",
+            "What colours are in the picture?",
+            "What colours do you see?",
+            "List the colours.",
+            "What colours are the things?",
+            "What colours are the shapes?",
         )
     )
     colours = list(dict.fromkeys(thing.colour for thing in scene.things))
@@ -190,15 +159,26 @@ def extreme(scene: Scene, rng: random.Random) -> Question | None:
         return None
     size, word = rng.choice((("big", "biggest"), ("big", "largest"), ("small", "smallest")))
     text = rng.choice(
-        (f"Which thing is the {word}?", f"What is the {word} thing?", f"Which is the {word} one?")
+        (
+            f"Which thing is the {word}?",
+            f"What is the {word} thing?",
+            f"Which is the {word} one?",
+            f"Which is the {word}?",
+            f"What's {word}?",
+            f"Which shape is the {word}?",
+            f"What is the {word} shape?",
+            f"Which one is {word}?",
+        )
     )
     found = [thing for thing in scene.things if thing.size == size]
     if len(found) in (0, len(scene.things)):
         all_size = scene.things[0].size
         return Question("extreme", text, f"all are {all_size}", f"All the things are {all_size}.")
+    if len({short_name(thing) for thing in found}) < len(found):
+        return None  # names that tell nothing apart are no answer
     names = joined([f"the {short_name(thing)}" for thing in found])
     verb = "is" if len(found) == 1 else "are"
-    sentence = f"{names[0].upper()}{names[1:]} {verb} {size}."
+    sentence = f"{capital(names)} {verb} {size}."
     return Question(
         "extreme",
         text,

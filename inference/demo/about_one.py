@@ -1,12 +1,31 @@
-"""Questions about one thing: its colour, place and size, or all of them."""
+"""Questions about one thing, or the things of one shape together: colour, place and size, or all of them."""
 
 from __future__ import annotations
 
 import random
 
-from inference.demo.question import Question, about_absent, absent_shape, one_of_its_name, one_of_its_shape
-from inference.demo.wording import a, asked_shape, full_name, joined, place, plural, short_name
+from inference.demo.question import (
+    Question,
+    about_absent,
+    absent_shape,
+    one_of_its_name,
+    one_of_its_shape,
+    several_of_a_shape,
+)
+from inference.demo.wording import (
+    a,
+    asked_place,
+    asked_shape,
+    capital,
+    full_name,
+    joined,
+    place,
+    plural,
+    short_name,
+)
 from inference.demo.world import CELLS, COLOURS, Scene, Thing
+
+_ABSENT_SHARE = 0.08
 
 
 def colour(scene: Scene, rng: random.Random, of: Thing | None = None) -> Question | None:
@@ -14,33 +33,53 @@ def colour(scene: Scene, rng: random.Random, of: Thing | None = None) -> Questio
         return rng.choice(
             (
                 f"What colour is the {name}?",
+                f"What colour is the {name}?",
                 f"Which colour is the {name}?",
                 f"What colour does the {name} have?",
+                f"What is the colour of the {name}?",
+                f"What's the colour of the {name}?",
+                f"Colour of the {name}?",
+                f"Tell me the colour of the {name}.",
             )
         )
 
-    if of is None and rng.random() < 0.08:
+    if of is None and rng.random() < _ABSENT_SHARE:
         shape = absent_shape(scene, rng)
         return about_absent("colour", asked(asked_shape(rng, shape)), shape)
     thing = of or one_of_its_shape(scene, rng)
     if thing is None:
-        return _colours_of_many(scene, rng)
-    text = asked(asked_shape(rng, thing.shape))
-    if len(scene.things) == 1 and rng.random() < 0.2:
-        text = rng.choice(("What colour is it?", "Which colour is it?"))
+        return None
+    name = asked_shape(rng, thing.shape)
+    text = asked(f"{thing.size} {name}" if rng.random() < 0.06 else name)
+    choice = rng.random()
+    if len(scene.things) == 1 and choice < 0.2:
+        text = rng.choice(("What colour is it?", "Which colour is it?", "What colour is this?"))
+    elif choice < 0.12:
+        pair = [thing.colour, rng.choice([c for c in COLOURS if c != thing.colour])]
+        rng.shuffle(pair)
+        text = f"Is the {name} {pair[0]} or {pair[1]}?"
+    elif choice < 0.2:
+        text = f"What colour is the thing in the {asked_place(rng, thing.cell)}?"
     return Question("colour", text, thing.colour, f"The {thing.shape} is {thing.colour}.", thing)
 
 
-def _colours_of_many(scene: Scene, rng: random.Random) -> Question | None:
-    if not scene.things:
+def colours_of_several(scene: Scene, rng: random.Random) -> Question | None:
+    things = several_of_a_shape(scene, rng)
+    if things is None:
         return None
-    shape = rng.choice(scene.things).shape
-    colours = [thing.colour for thing in scene.things if thing.shape == shape]
-    text = f"What colour are the {plural(shape)}?"
-    if len(set(colours)) == 1:
-        return Question("colour", text, colours[0], f"The {plural(shape)} are {colours[0]}.")
-    names = joined(list(dict.fromkeys(colours)))
-    return Question("colour", text, names, f"The {plural(shape)} are {names}.")
+    shape = things[0].shape
+    called = asked_shape(rng, shape)
+    text = rng.choice(
+        (
+            f"What colour are the {plural(called)}?",
+            f"Which colour are the {plural(called)}?",
+            f"What colours are the {plural(called)}?",
+            f"What colour do the {plural(called)} have?",
+            f"What colour is the {called}?",
+        )
+    )
+    names = joined(list(dict.fromkeys(thing.colour for thing in things)))
+    return Question("colour of several", text, names, f"The {plural(shape)} are {names}.")
 
 
 def where(scene: Scene, rng: random.Random, of: Thing | None = None) -> Question | None:
@@ -51,10 +90,13 @@ def where(scene: Scene, rng: random.Random, of: Thing | None = None) -> Question
                 f"Where is the {name}?",
                 f"In which part of the picture is the {name}?",
                 f"Where's the {name}?",
+                f"Where do you see the {name}?",
+                f"Where in the picture is the {name}?",
+                f"Find the {name}.",
             )
         )
 
-    if of is None and rng.random() < 0.08:
+    if of is None and rng.random() < _ABSENT_SHARE:
         shape = absent_shape(scene, rng)
         return about_absent("position", asked(asked_shape(rng, shape)), shape)
     if of is None and rng.random() < 0.35:
@@ -71,23 +113,51 @@ def where(scene: Scene, rng: random.Random, of: Thing | None = None) -> Question
     return Question("position", text, CELLS[thing.cell], f"The {thing.shape} is {place(thing.cell)}.", thing)
 
 
+def places_of_several(scene: Scene, rng: random.Random) -> Question | None:
+    things = several_of_a_shape(scene, rng)
+    if things is None:
+        return None
+    shape = things[0].shape
+    called = asked_shape(rng, shape)
+    text = rng.choice(
+        (f"Where are the {plural(called)}?", f"Where are the {plural(called)}?", f"Where is the {called}?")
+    )
+    sentence = f"The {plural(shape)} are {joined([place(thing.cell) for thing in things])}."
+    return Question("position of several", text, joined([CELLS[thing.cell] for thing in things]), sentence)
+
+
 def size(scene: Scene, rng: random.Random, of: Thing | None = None) -> Question | None:
+    def asked(name: str) -> str:
+        return rng.choice(
+            (
+                f"How big is the {name}?",
+                f"Is the {name} big or small?",
+                f"What size is the {name}?",
+                f"Is the {name} small or big?",
+                f"How large is the {name}?",
+            )
+        )
+
+    if of is None and rng.random() < _ABSENT_SHARE:
+        shape = absent_shape(scene, rng)
+        return about_absent("size", asked(asked_shape(rng, shape)), shape)
     thing = of or one_of_its_shape(scene, rng)
     if thing is None:
         return None
     name = asked_shape(rng, thing.shape)
-    text = rng.choice(
-        (
-            f"How big is the {name}?",
-            f"Is the {name} big or small?",
-            f"What size is the {name}?",
-            f"Is the {name} small or big?",
-        )
-    )
-    return Question("size", text, thing.size, f"The {thing.shape} is {thing.size}.", thing)
+    if of is None and rng.random() < 0.2:
+        wanted, word = rng.choice((("big", "big"), ("big", "large"), ("small", "small")))
+        truth = "yes" if wanted == thing.size else "no"
+        sentence = f"{capital(truth)}, the {thing.shape} is {thing.size}."
+        return Question("size", f"Is the {name} {word}?", truth, sentence, thing)
+    return Question("size", asked(name), thing.size, f"The {thing.shape} is {thing.size}.", thing)
 
 
 def is_colour(scene: Scene, rng: random.Random, of: Thing | None = None) -> Question | None:
+    if of is None and rng.random() < _ABSENT_SHARE:
+        shape = absent_shape(scene, rng)
+        text = f"Is the {asked_shape(rng, shape)} {rng.choice(COLOURS)}?"
+        return about_absent("check", text, shape)
     thing = of or one_of_its_shape(scene, rng)
     if thing is None:
         return None
@@ -106,12 +176,13 @@ def describe_one(scene: Scene, rng: random.Random) -> Question | None:
                 f"Tell me about the {name}.",
                 f"What is the {name} like?",
                 f"What does the {name} look like?",
+                f"Tell me more about the {name}.",
             )
         )
 
     if rng.random() < 0.15:
         shape = absent_shape(scene, rng)
-        return about_absent("describe one", asked(shape), shape)
+        return about_absent("describe one", asked(asked_shape(rng, shape)), shape)
     thing = one_of_its_shape(scene, rng)
     if thing is None:
         return None

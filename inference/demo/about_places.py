@@ -5,7 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from inference.demo.question import Question, one_of_its_shape
+from inference.demo.question import (
+    Question,
+    about_absent,
+    absent_shape,
+    one_of_its_shape,
+    two_of_their_shapes,
+)
 from inference.demo.wording import (
     PLACES,
     a,
@@ -34,11 +40,24 @@ _BESIDE: dict[str, Callable[[Thing, Thing], bool]] = {
     "to the left of": lambda one, other: one.column < other.column,
     "to the right of": lambda one, other: one.column > other.column,
 }
+_ASKED = {
+    "above": ("above", "above", "over"),
+    "below": ("below", "below", "under", "underneath", "beneath"),
+    "to the left of": ("to the left of", "left of"),
+    "to the right of": ("to the right of", "right of"),
+}
+"""How people say it."""
 _OPPOSITE = {
     "above": "below",
     "below": "above",
     "to the left of": "to the right of",
     "to the right of": "to the left of",
+}
+_ACROSS = {
+    "above": ("to the left of", "to the right of"),
+    "below": ("to the left of", "to the right of"),
+    "to the left of": ("above", "below"),
+    "to the right of": ("above", "below"),
 }
 
 
@@ -59,47 +78,71 @@ def what_at(scene: Scene, rng: random.Random) -> Question:
             f"What is {preposition} the {spot}?",
             f"What do you see {preposition} the {spot}?",
             f"What's {preposition} the {spot}?",
+            f"What can you see {preposition} the {spot}?",
+            f"Which thing is {preposition} the {spot}?",
+            f"What shape is {preposition} the {spot}?",
         )
     )
+    if rng.random() < 0.15:
+        text = rng.choice(
+            (f"Is there anything {preposition} the {spot}?", f"Is there something {preposition} the {spot}?")
+        )
+        if not found:
+            return Question("at place", text, "no", f"No, there is nothing {where}.")
+        return Question("at place", text, "yes", f"Yes, there is {_listed(found)}.", _only(found))
     return _found("at place", text, found, f"There is nothing {where}.")
 
 
 def what_beside(scene: Scene, rng: random.Random) -> Question | None:
-    """What is above, below or beside a thing."""
+    """What is above, below or beside a thing: all that is in the rows or columns on that side of it."""
+    word = rng.choice(list(_BESIDE))
+
+    def asked(shape: str) -> str:
+        said, name = rng.choice(_ASKED[word]), asked_shape(rng, shape)
+        return rng.choice(
+            (
+                f"What is {said} the {name}?",
+                f"What's {said} the {name}?",
+                f"What do you see {said} the {name}?",
+                f"Which things are {said} the {name}?",
+            )
+        )
+
+    if rng.random() < 0.06:
+        absent = absent_shape(scene, rng)
+        return about_absent("beside", asked(absent), absent)
     thing = one_of_its_shape(scene, rng)
     if thing is None:
         return None
-    word = rng.choice(list(_BESIDE))
     found = [other for other in scene.things if _BESIDE[word](other, thing)]
-    text = rng.choice(
-        (f"What is {word} the {thing.shape}?", f"What's {word} the {asked_shape(rng, thing.shape)}?")
-    )
-    return _found("beside", text, found, f"There is nothing {word} the {thing.shape}.")
+    return _found("beside", asked(thing.shape), found, f"There is nothing {word} the {thing.shape}.")
+
+
+def _listed(found: list[Thing]) -> str:
+    return joined([f"{a(full_name(thing))} {place(thing.cell)}" for thing in found])
+
+
+def _only(found: list[Thing]) -> Thing | None:
+    return found[0] if len(found) == 1 else None
 
 
 def _found(kind: str, text: str, found: list[Thing], nothing: str) -> Question:
     if not found:
         return Question(kind, text, "nothing", nothing)
-    return Question(
-        kind,
-        text,
-        joined([a(short_name(thing)) for thing in found]),
-        f"There is {joined([f'{a(full_name(thing))} {place(thing.cell)}' for thing in found])}.",
-        found[0] if len(found) == 1 else None,
-    )
+    names = joined([a(short_name(thing)) for thing in found])
+    return Question(kind, text, names, f"There is {_listed(found)}.", _only(found))
 
 
 def relation(scene: Scene, rng: random.Random) -> Question | None:
-    shapes = [thing.shape for thing in scene.things]
-    single = [thing for thing in scene.things if shapes.count(thing.shape) == 1]
-    if len(single) < 2:
+    """Whether one thing is above, below, left or right of another; if it is not, how it does stand to it."""
+    pair = two_of_their_shapes(scene, rng)
+    if pair is None:
         return None
-    one, other = rng.sample(single, 2)
-    words = [word for word, holds in _BESIDE.items() if holds(one, other) or holds(other, one)]
-    word = rng.choice(words)
-    text = f"Is the {one.shape} {word} the {other.shape}?"
+    one, other = pair
+    word = rng.choice(list(_BESIDE))
+    names = [asked_shape(rng, thing.shape) for thing in pair]
+    text = f"Is the {names[0]} {rng.choice(_ASKED[word])} the {names[1]}?"
     if _BESIDE[word](one, other):
         return Question("relation", text, "yes", f"Yes, the {one.shape} is {word} the {other.shape}.", one)
-    return Question(
-        "relation", text, "no", f"No, the {one.shape} is {_OPPOSITE[word]} the {other.shape}.", one
-    )
+    true = next(instead for instead in (_OPPOSITE[word], *_ACROSS[word]) if _BESIDE[instead](one, other))
+    return Question("relation", text, "no", f"No, the {one.shape} is {true} the {other.shape}.", one)

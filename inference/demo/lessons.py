@@ -88,14 +88,18 @@ def prompted_captioning(scene: Scene | None, picture: int, rng: random.Random) -
 
 
 def question_answering(scene: Scene | None, picture: int, rng: random.Random) -> Lesson:
-    if scene is None:
-        question = questions.random_question(Scene((), "white"), rng)
-        answer = Taught("not a drawing", "not a simple drawing", "document")
-    else:
-        question = questions.random_question(scene, rng)
-        answer = Taught(f"vqa: {question.kind}", question.short, "document")
+    if scene is not None:
+        return question_answered(questions.random_question(scene, rng), picture, rng)
+    question = questions.random_question(Scene((), "white"), rng)
+    answer = Taught("not a drawing", "not a simple drawing", "document")
     request = tasks.visual_question_answering(SLOT, as_typed(rng, question.text))
     return _lesson(request, answer, [picture])
+
+
+def question_answered(question: Question, picture: int, rng: random.Random) -> Lesson:
+    """A question about a drawing, in the form of visual question answering."""
+    request = tasks.visual_question_answering(SLOT, as_typed(rng, question.text))
+    return _lesson(request, Taught(f"vqa: {question.kind}", question.short, "document"), [picture])
 
 
 def story(scene: Scene | None, picture: int, rng: random.Random) -> Lesson:
@@ -273,6 +277,20 @@ class _Talk:
         return Lesson(tuple(self.items), tuple(self.pictures))
 
 
+_THIS_ONE = (
+    "And this one?",
+    "And what is this?",
+    "What about this one?",
+    "And this?",
+    "And who is that?",
+    "And that?",
+    "What is in this one?",
+    "And here?",
+    "Now this one.",
+)
+"""How people ask about a second picture."""
+
+
 def conversation(scenes: Sequence[Scene | None], picture: int, rng: random.Random) -> Lesson:
     """Questions and follow-ups about a picture, sometimes about a second one, with small talk around them."""
     talk = _Talk(rng)
@@ -313,9 +331,7 @@ def _questions_about(talk: _Talk, scene: Scene | None, picture: int, count: int,
             question, text = describe(scene, rng), ""
         elif shown is not None and second and rng.random() < 0.3:
             question = describe(scene, rng)
-            text = as_typed(
-                rng, rng.choice(("And this one?", "And what is this?", "What about this one?", "And this?"))
-            )
+            text = as_typed(rng, rng.choice(_THIS_ONE))
         talk.say(f"chat: {question.kind}{mark if shown is not None else ''}", text, question.sentence, shown)
         shown, before = None, question
 
@@ -325,9 +341,9 @@ def _reason(scene: Scene) -> str:
 
 
 _SINGLE: tuple[tuple[Callable[[Scene | None, int, random.Random], Lesson | None], int], ...] = (
-    (captioning, 1),
-    (prompted_captioning, 1),
-    (question_answering, 6),
+    (captioning, 2),
+    (prompted_captioning, 2),
+    (question_answering, 9),
     (classification, 4),
     (story, 1),
 )

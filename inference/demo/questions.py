@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 from inference.demo.about_all import (
     background,
-    count,
-    count_some,
     describe,
-    exists,
     extreme,
     shape_of_colour,
     which_colours,
     which_shapes,
 )
-from inference.demo.about_one import colour, describe_one, is_colour, size, where
+from inference.demo.about_numbers import alike, count, count_some, exists
+from inference.demo.about_one import (
+    colour,
+    colours_of_several,
+    describe_one,
+    is_colour,
+    places_of_several,
+    size,
+    where,
+)
 from inference.demo.about_places import relation, what_at, what_beside
+from inference.demo.about_two import comparison
 from inference.demo.question import Maker, Question
+from inference.demo.wording import a, full_name, joined, place
 from inference.demo.world import Scene
 
 MAKERS: dict[str, Maker] = {
@@ -38,8 +47,31 @@ MAKERS: dict[str, Maker] = {
     "which shapes": which_shapes,
     "which colours": which_colours,
     "extreme": extreme,
+    "alike": alike,
+    "comparison": comparison,
+    "colour of several": colours_of_several,
+    "position of several": places_of_several,
 }
-_WEIGHTS = {"describe": 1.0, "colour": 1.6, "shape": 1.3, "position": 1.5, "at place": 2.0, "relation": 1.5}
+# Those that few scenes allow have more weight.
+_WEIGHTS = {
+    "describe": 1.3,
+    "colour": 1.7,
+    "shape": 1.1,
+    "position": 1.5,
+    "at place": 2.2,
+    "number of kind": 1.4,
+    "existence": 1.4,
+    "relation": 1.8,
+    "beside": 1.3,
+    "which shapes": 1.2,
+    "extreme": 1.4,
+    "alike": 1.2,
+    "comparison": 2.0,
+    "colour of several": 2.6,
+    "position of several": 1.6,
+}
+_BEFORE_ELSE = ("describe", "describe one", "colour", "position", "size", "shape")
+"""What "anything else?" may follow, meaning anything else in the picture."""
 
 
 def random_question(scene: Scene, rng: random.Random) -> Question:
@@ -52,9 +84,27 @@ def random_question(scene: Scene, rng: random.Random) -> Question:
             return question
 
 
+class EveryKind:
+    """Draws questions so that all kinds come about equally often."""
+
+    def __init__(self) -> None:
+        self._drawn = Counter[str]()
+
+    def question(self, scene: Scene, rng: random.Random) -> Question:
+        """A question that makes sense for the scene, of the kind that was drawn least."""
+        for kind in sorted(MAKERS, key=self._drawn.__getitem__):
+            question = MAKERS[kind](scene, rng)
+            if question is not None:
+                self._drawn[kind] += 1
+                return question
+        raise AssertionError("some kinds make sense for every scene")
+
+
 def follow_up(before: Question, scene: Scene, rng: random.Random) -> Question | None:
     """A question that only makes sense after `before`; None where there is nothing to lean on."""
     thing = before.thing
+    if before.kind in _BEFORE_ELSE and rng.random() < 0.2:
+        return _what_else(before, scene, rng)
     if thing is None:
         return None
     others = [other for other in scene.things if other.shape != thing.shape]
@@ -90,3 +140,15 @@ def follow_up(before: Question, scene: Scene, rng: random.Random) -> Question | 
         word = "Yes" if thing.size in text else "No"
         return Question("follow-up", text, word.lower(), f"{word}, the {thing.shape} is {thing.size}.", thing)
     return Question("follow-up", text, same.short, same.sentence, thing)
+
+
+def _what_else(before: Question, scene: Scene, rng: random.Random) -> Question:
+    text = rng.choice(("Anything else?", "What else?", "What else is there?", "What else do you see?"))
+    # An absent thing was asked about where `before` is about none: then nothing has been told yet.
+    told = list(scene.things) if before.kind == "describe" else [before.thing]
+    others = [thing for thing in scene.things if thing not in told]
+    if not others:
+        return Question("follow-up", text, "nothing else", "That is all I see.")
+    names = joined([f"{a(full_name(thing))} {place(thing.cell)}" for thing in others])
+    only = others[0] if len(others) == 1 else None
+    return Question("follow-up", text, names, f"There is also {names}.", only)

@@ -35,7 +35,14 @@ FACTS = {
     "boat": "the first boats were hollow logs.",
     "cat": "a cat sleeps most of the day.",
 }
-_PLURALS = {"cross": "crosses", "fish": "fish"}
+_PLURALS = {
+    "cross": "crosses",
+    "fish": "fish",
+    "box": "boxes",
+    "rhombus": "rhombuses",
+    "plus": "pluses",
+    "kitty": "kitties",
+}
 _SYNONYMS = {
     "circle": ("dot", "ball", "disc"),
     "square": ("box",),
@@ -126,6 +133,13 @@ def short_listing(scene: Scene) -> str:
     return joined([a(short_name(thing)) for thing in scene.things]) or "nothing"
 
 
+def grouped(scene: Scene) -> str:
+    """The things by shape in reading order of the first of each, such as "2 circles and a star"."""
+    shapes = [thing.shape for thing in scene.things]
+    groups = dict.fromkeys(shapes)
+    return joined([a(s) if shapes.count(s) == 1 else f"{shapes.count(s)} {plural(s)}" for s in groups])
+
+
 def caption(scene: Scene) -> str:
     """A caption of at most nine words and marks: the more things, the less of each."""
     things = scene.things
@@ -134,14 +148,16 @@ def caption(scene: Scene) -> str:
     if len(things) == 1:
         return f"{a(full_name(things[0]))} {place(things[0].cell)}"
     if len(things) == 2:
-        return short_listing(scene)
+        names = [short_name(thing) for thing in things]
+        return (
+            f"2 {things[0].colour} {plural(things[0].shape)}"
+            if len(set(names)) == 1
+            else joined([*map(a, names)])
+        )
     shapes = [thing.shape for thing in things]
-    if len(set(shapes)) == len(shapes):
-        if len(things) == 3:
-            return joined([a(shape) for shape in shapes])
+    if len(set(shapes)) == 4:
         return a(joined(shapes))
-    groups = dict.fromkeys(shapes)
-    return joined([a(s) if shapes.count(s) == 1 else f"{shapes.count(s)} {plural(s)}" for s in groups])
+    return grouped(scene)
 
 
 def asked_shape(rng: random.Random, shape: str) -> str:
@@ -151,22 +167,32 @@ def asked_shape(rng: random.Random, shape: str) -> str:
 
 def asked_place(rng: random.Random, cell: int) -> str:
     """A cell as a person may call it, without preposition."""
-    return rng.choice(_CELL_NAMES[CELLS[cell]])
+    return rng.choice(_CELL_NAMES[CELLS[cell]]) + _of_the_picture(rng)
 
 
 def asked_side(rng: random.Random, side: str) -> str:
     """A side of the picture as a person may call it, without preposition."""
-    return rng.choice(_SIDE_NAMES[side])
+    return rng.choice(_SIDE_NAMES[side]) + _of_the_picture(rng)
+
+
+def _of_the_picture(rng: random.Random) -> str:
+    return rng.choice((" of the picture", " of the image")) if rng.random() < 0.1 else ""
 
 
 def as_typed(rng: random.Random, question: str) -> str:
-    """A question as people type it: other spelling, small letters, no question mark."""
-    if rng.random() < 0.4:
+    """A question as people type it: other spelling, small letters, no question mark or apostrophe."""
+    if rng.random() < 0.45:
         question = question.replace("colour", "color").replace("Colour", "Color")
-    if rng.random() < 0.25:
+    if rng.random() < 0.2:
+        question = question.replace("'", "")
+    if rng.random() < 0.06:
+        question = question.replace(" you ", " u ")
+    if rng.random() < 0.3:
         question = question[:1].lower() + question[1:]
-    if rng.random() < 0.1:
+    if rng.random() < 0.15:
         question = question.lower()
-    if question.endswith("?") and rng.random() < 0.25:
+    if question.endswith(("?", ".")) and rng.random() < 0.3:
         question = question[:-1]
+    elif question.endswith("?") and rng.random() < 0.03:
+        question += "?"
     return question
