@@ -77,10 +77,12 @@ def shape_of_colour(scene: Scene, rng: random.Random) -> Question | None:
     if rng.random() < 0.08:
         name = rng.choice([c for c in COLOURS if c not in colours])
         return Question("shape", asked(name), "nothing", f"Nothing in the picture is {name}.")
-    single = [thing for thing in scene.things if colours.count(thing.colour) == 1]
-    if not single:
+    if not scene.things:
         return None
-    thing = rng.choice(single)
+    thing = rng.choice(scene.things)
+    if colours.count(thing.colour) > 1:
+        shapes = grouped([other for other in scene.things if other.colour == thing.colour])
+        return Question("shape", asked(thing.colour), shapes, f"The {thing.colour} things are {shapes}.")
     text = asked(thing.colour)
     if len(scene.things) == 1 and rng.random() < 0.3:
         text = rng.choice(("What shape is it?", "Which shape is it?", "What shape is this?"))
@@ -127,7 +129,7 @@ def which_shapes(scene: Scene, rng: random.Random) -> Question | None:
         )
     )
     shapes = list(dict.fromkeys(thing.shape for thing in scene.things))
-    return Question("which shapes", text, joined(shapes), f"I see {grouped(scene)}.")
+    return Question("which shapes", text, joined(shapes), f"I see {grouped(scene.things)}.")
 
 
 def which_colours(scene: Scene, rng: random.Random) -> Question | None:

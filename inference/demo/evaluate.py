@@ -20,15 +20,10 @@ from pathlib import Path
 from PIL import Image
 
 from inference import Engine, Options, load_engine
+from inference.demo.conversations import conversation
 from inference.demo.drawing import clean_style, disturbed_style, draw_scene
-from inference.demo.lessons import (
-    SLOT,
-    Lesson,
-    Taught,
-    conversation,
-    question_answered,
-    single_task,
-)
+from inference.demo.lesson import SLOT, Lesson, Taught
+from inference.demo.lessons import question_answered, single_task
 from inference.demo.questions import EveryKind
 from inference.demo.undrawn import undrawn_picture
 from inference.demo.world import Scene, random_scene

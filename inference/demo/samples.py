@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from inference.demo.lessons import Item, Lesson, Taught, conversation, single_task
+from inference.demo.conversations import conversation
+from inference.demo.lesson import Item, Lesson, Taught
+from inference.demo.lessons import single_task
 from inference.demo.sight import any_scene, patch_targets, random_sample, shrink, sight_targets
 from inference.demo.world import random_scene
 from inference.prompt import Generated, PromptEncoder, PromptItem
@@ -20,8 +22,8 @@ from inference.tokenizer import load_tokenizer
 
 NOT_LEARNT = -100
 """The label that cross-entropy leaves out."""
-# Most lessons are short and few are very long. Cut like this, a batch is 1.6 times as large as its lessons; in
-# halves it would be 2.4 times. Further cuts save less than their many small steps cost.
+# Most lessons are short and few are very long. Cut like this, a batch is 1.6 times as large as its lessons;
+# in halves it would be 2.4 times. Further cuts save less than their many small steps cost.
 _CUTS = (0.66, 0.9)
 # Frames around a taught answer's ids while the prompt is encoded; no token has such an id.
 _BEGIN, _END = -1, -2

@@ -11,12 +11,10 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -25,36 +23,15 @@ from torch.nn import functional
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference.demo.architecture import IMAGE_SIZE, demo_config, starting_positions
+from inference.demo.learning import Pace, learn
 from inference.demo.samples import NOT_LEARNT, Batch, Pictures, batches
 from inference.demo.sight import CLIP_MEAN, CLIP_STD, SightHeads, to_pixel_values
 from inference.demo.vocabulary import VOCABULARY_SIZE, write_tokenizer
 
-_WEIGHT_DECAY = 0.05
-_REPORT_EVERY = 100
-_SAVE_EVERY = 500
-"""Steps of learning both."""
 _STEPS_A_BATCH = 4
 """Of learning to see; pictures are learnt from faster than they are drawn, so each is seen about so often."""
 _POOL_BATCHES = 16
 """The last so many batches from which each step's pictures are drawn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long and how fast one phase learns."""
-
-    steps: int
-    pictures: int
-    """In each step."""
-    rate: float
-    """Highest learning rate; it rises over the first twentieth and falls along a cosine."""
-    seconds: float | None = None
-    """The phase ends by then, with fewer steps: the rate falls as fast as the time passes."""
-
-    def position(self, step: int, elapsed: float) -> int:
-        """How much of the phase is over after `step` steps that took `elapsed` seconds; `steps` is all."""
-        share = elapsed / self.seconds if self.seconds else 0.0
-        return min(self.steps, max(step, math.ceil(share * self.steps)))
 
 
 class Trainer:
@@ -85,7 +62,7 @@ class Trainer:
             return self._sight_loss(batch.pictures, *see(batch.pictures))
 
         drawn = batches(None, pace.pictures, self.seed, self.workers)
-        self._run("see", pace, self._seeing(), self._pooled(drawn), loss)
+        learn("see", pace, self.device, self._seeing(), self._pooled(drawn), loss)
         self._print_sight(next(drawn).pictures)
 
     def learn_to_speak(self, pace: Pace, tokenizer: Path) -> None:
@@ -98,7 +75,7 @@ class Trainer:
 
         seeing = {id(parameter) for parameter in self._seeing()}
         speaking = [parameter for parameter in self.model.parameters() if id(parameter) not in seeing]
-        self._run("speak", pace, speaking, self._lessons(pace, tokenizer, self.seed + 1), loss)
+        learn("speak", pace, self.device, speaking, self._lessons(pace, tokenizer, self.seed + 1), loss)
 
     def learn_both(self, pace: Pace, folder: Path) -> None:
         """Everything together, so that each part makes up for the other's weaknesses.
@@ -114,7 +91,7 @@ class Trainer:
 
         parameters = [*self.model.parameters(), *self.heads.parameters()]
         lessons = self._lessons(pace, folder, self.seed + 2)
-        self._run("both", pace, parameters, lessons, loss, save_to=folder)
+        learn("both", pace, self.device, parameters, lessons, loss, lambda: self.save(folder))
         self._print_sight(next(lessons).pictures)
 
     def save(self, folder: Path) -> None:
@@ -180,59 +157,6 @@ class Trainer:
             total, weights = total + (lost * weight).sum(), weights + weight.sum()
         return total / weights
 
-    def _run(
-        self,
-        name: str,
-        pace: Pace,
-        parameters: list[nn.Parameter],
-        source: Iterator[Batch],
-        loss_of: Callable[[Batch], Tensor],
-        save_to: Path | None = None,
-    ) -> None:
-        matrices = [parameter for parameter in parameters if parameter.ndim > 1]
-        rest = [parameter for parameter in parameters if parameter.ndim <= 1]
-        on_gpu = self.device.type == "cuda"
-        optimizer = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": _WEIGHT_DECAY}, {"params": rest, "weight_decay": 0.0}],
-            lr=pace.rate,
-            betas=(0.9, 0.98),
-            fused=on_gpu,
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, pace.rate, total_steps=pace.steps, pct_start=0.05, final_div_factor=50
-        )
-        # Not counted: the time until the workers have drawn their first batch.
-        batch = next(source)
-        started, waited, summed = time.monotonic(), 0.0, torch.zeros((), device=self.device)
-        step = position = 0
-        while position < pace.steps:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=on_gpu):
-                loss = loss_of(batch)
-            optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
-            nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
-            summed += loss.detach()
-            step += 1
-            elapsed = time.monotonic() - started
-            before, position = position, pace.position(step, elapsed)
-            for _ in range(position - before):
-                schedule.step()
-            if step % _REPORT_EVERY == 0 or position == pace.steps:
-                mean = summed.item() / ((step - 1) % _REPORT_EVERY + 1)
-                summed.zero_()
-                print(
-                    f"{name} {position}/{pace.steps}  step {step}  loss {mean:.4f}  {elapsed:.0f} s, "
-                    f"{waited:.0f} s of them waiting for batches",
-                    flush=True,
-                )
-            if save_to is not None and step % _SAVE_EVERY == 0:
-                self.save(save_to)
-            if position < pace.steps:
-                asked = time.monotonic()
-                batch = next(source)
-                waited += time.monotonic() - asked
-
     @torch.no_grad()
     def _print_sight(self, pictures: Pictures) -> None:
         """How much of fresh pictures is seen rightly."""
@@ -259,9 +183,9 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path, help="where the checkpoint is written")
     parser.add_argument("--start", type=Path, metavar="FOLDER", help="a checkpoint to go on from")
-    parser.add_argument("--see", type=int, default=14000, help="steps of learning to see, or 0")
+    parser.add_argument("--see", type=int, default=13000, help="steps of learning to see, or 0")
     parser.add_argument("--speak", type=int, default=800, help="steps of learning to speak, or 0")
-    parser.add_argument("--both", type=int, default=4500, help="steps of learning both, or 0")
+    parser.add_argument("--both", type=int, default=6000, help="steps of learning both, or 0")
     parser.add_argument(
         "--pictures",
         type=int,

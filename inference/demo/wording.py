@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from inference.demo.world import CELLS, Scene, Thing
 
@@ -133,9 +134,9 @@ def short_listing(scene: Scene) -> str:
     return joined([a(short_name(thing)) for thing in scene.things]) or "nothing"
 
 
-def grouped(scene: Scene) -> str:
+def grouped(things: Sequence[Thing]) -> str:
     """The things by shape in reading order of the first of each, such as "2 circles and a star"."""
-    shapes = [thing.shape for thing in scene.things]
+    shapes = [thing.shape for thing in things]
     groups = dict.fromkeys(shapes)
     return joined([a(s) if shapes.count(s) == 1 else f"{shapes.count(s)} {plural(s)}" for s in groups])
 
@@ -157,7 +158,7 @@ def caption(scene: Scene) -> str:
     shapes = [thing.shape for thing in things]
     if len(set(shapes)) == 4:
         return a(joined(shapes))
-    return grouped(scene)
+    return grouped(things)
 
 
 def asked_shape(rng: random.Random, shape: str) -> str:

@@ -9,9 +9,10 @@ import pytest
 import torch
 from transformers import IdeficsForVisionText2Text
 
+from inference.demo.learning import Pace
 from inference.demo.samples import NOT_LEARNT, batches
 from inference.demo.sight import SightHeads, patch_targets, random_sample, sight_targets
-from inference.demo.train import Pace, Trainer, write_preprocessor
+from inference.demo.train import Trainer, write_preprocessor
 from inference.demo.vocabulary import ADDED_TOKENS, VOCABULARY_SIZE, write_tokenizer
 from inference.demo.world import SHAPES, Scene, Thing
 from inference.tokenizer import SpecialTokens, load_tokenizer
