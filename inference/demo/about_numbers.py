@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from inference.demo.question import Question, absent_shape
-from inference.demo.wording import a, asked_shape, counted, joined, place, plural, short_name
+from inference.demo.wording import a, asked_shape, counted, joined, place, plural, several, short_name
 from inference.demo.world import COLOURS, KIND_OF, KINDS, SHAPES, SIZES, Scene, Thing
 
 _FAMILIES = {"animals": "animal", "vehicles": "vehicle", "plants": "plant"}
@@ -80,7 +80,7 @@ def exists(scene: Scene, rng: random.Random) -> Question:
     if choice < 0.5:
         shape = thing.shape if thing else absent_shape(scene, rng)
         called = asked_shape(rng, shape)
-        name, asked, several = shape, called, plural(called)
+        name, asked, many = shape, called, plural(called)
         found = [other for other in scene.things if other.shape == shape]
     elif choice < 0.8:
         free = [c for c in COLOURS if all(other.colour != c for other in scene.things)]
@@ -88,18 +88,18 @@ def exists(scene: Scene, rng: random.Random) -> Question:
         like = thing or (rng.choice(scene.things) if scene.things else None)
         shape = like.shape if like else rng.choice(SHAPES)
         name = asked = f"{colour} {shape}"
-        several = f"{colour} {plural(shape)}"
+        many = f"{colour} {plural(shape)}"
         found = [other for other in scene.things if other.shape == shape and other.colour == colour]
     elif choice < 0.9:
         family = rng.choice([k for k in _FAMILIES if absent or (thing and KIND_OF[thing.shape] == k)] or [""])
         family = family or rng.choice(list(_FAMILIES))
         name = asked = _FAMILIES[family]
-        several = family
+        many = family
         found = [other for other in scene.things if other.shape in KINDS[family]]
     else:
         return _any_of_colour(scene, thing, rng)
     texts = [f"Is there {a(asked)}?", f"Do you see {a(asked)}?", f"Is there {a(asked)} in the picture?"]
-    texts += [f"Are there any {several}?", f"Can you see {a(asked)}?", f"Any {several}?"]
+    texts += [f"Are there any {many}?", f"Can you see {a(asked)}?", f"Any {many}?"]
     if len(scene.things) == 1 and choice < 0.8:
         texts += [f"Is this {a(asked)}?", f"Is it {a(asked)}?"]
     text = rng.choice(texts)
@@ -143,5 +143,7 @@ def alike(scene: Scene, rng: random.Random) -> Question | None:
     shared = [value for value in dict.fromkeys(values) if values.count(value) > 1]
     if not shared:
         return Question("alike", text, "no", f"No, all the {word}s are different.")
-    groups = [f"{values.count(value)} {plural(value) if of_shape else value + ' things'}" for value in shared]
+    groups = [
+        several(values.count(value), plural(value) if of_shape else f"{value} things") for value in shared
+    ]
     return Question("alike", text, "yes", f"Yes, there are {joined(groups)}.")

@@ -44,6 +44,7 @@ _PLURALS = {
     "plus": "pluses",
     "kitty": "kitties",
 }
+_NUMBERS = {2: "two", 3: "three", 4: "four"}
 _SYNONYMS = {
     "circle": ("dot", "ball", "disc"),
     "square": ("box",),
@@ -88,6 +89,11 @@ def plural(shape: str) -> str:
 
 def counted(count: int, noun: str, nouns: str) -> str:
     return f"{count} {noun if count == 1 else nouns}"
+
+
+def several(count: int, nouns: str) -> str:
+    """2 to 4 things with their number in letters, which makes one token where digits make two."""
+    return f"{_NUMBERS[count]} {nouns}"
 
 
 def a(words: str) -> str:
@@ -135,10 +141,10 @@ def short_listing(scene: Scene) -> str:
 
 
 def grouped(things: Sequence[Thing]) -> str:
-    """The things by shape in reading order of the first of each, such as "2 circles and a star"."""
+    """The things by shape in reading order of the first of each, such as "two circles and a star"."""
     shapes = [thing.shape for thing in things]
     groups = dict.fromkeys(shapes)
-    return joined([a(s) if shapes.count(s) == 1 else f"{shapes.count(s)} {plural(s)}" for s in groups])
+    return joined([a(s) if shapes.count(s) == 1 else several(shapes.count(s), plural(s)) for s in groups])
 
 
 def caption(scene: Scene) -> str:
@@ -151,7 +157,7 @@ def caption(scene: Scene) -> str:
     if len(things) == 2:
         names = [short_name(thing) for thing in things]
         return (
-            f"2 {things[0].colour} {plural(things[0].shape)}"
+            several(2, f"{things[0].colour} {plural(things[0].shape)}")
             if len(set(names)) == 1
             else joined([*map(a, names)])
         )

@@ -120,16 +120,16 @@ def test_two_of_a_shape_are_not_taken_for_one() -> None:
     assert answers(questions.size, "star", twins) == set()
     assert answers(questions.count_some, "red stars", twins) == {"1"}
     assert answers(questions.count_some, "(many|the) stars", twins) == {"2"}
-    assert {q.sentence for q in asked(questions.alike, "shape", twins)} == {"Yes, there are 2 stars."}
+    assert {q.sentence for q in asked(questions.alike, "shape", twins)} == {"Yes, there are two stars."}
 
 
 def test_captions_group_what_has_one_shape() -> None:
     def drawn(*shapes: str) -> Scene:
         return Scene(tuple(Thing(shape, "red", "big", i) for i, shape in enumerate(shapes)), "white")
 
-    assert caption(drawn("star", "fish", "star")) == "2 stars and a fish"
-    assert caption(drawn("fish", "star", "car", "star")) == "a fish, 2 stars and a car"
-    assert caption(drawn("square", "square")) == "2 red squares"
+    assert caption(drawn("star", "fish", "star")) == "two stars and a fish"
+    assert caption(drawn("fish", "star", "car", "star")) == "a fish, two stars and a car"
+    assert caption(drawn("square", "square")) == "two red squares"
     assert caption(drawn("star", "fish", "car", "cat")) == "a star, fish, car and cat"
 
 
