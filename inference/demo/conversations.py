@@ -53,6 +53,7 @@ class _Talk:
         return Lesson(tuple(self.items), tuple(self.pictures))
 
 
+_LONG_SHARE = 0.04
 _THIS_ONE = (
     "And this one?",
     "And what is this?",
@@ -75,7 +76,9 @@ def conversation(scenes: Sequence[Scene | None], picture: int, rng: random.Rando
     if rng.random() < 0.12:
         before = questions.random_question(scenes[picture] or Scene((), "white"), rng)
         talk.say("no picture", as_typed(rng, before.text), smalltalk.NO_PICTURE)
-    _questions_about(talk, scenes[picture], picture, rng.randint(2, 6), second=False)
+    # A few go on for long, as threads do: places in the text that were never reached would be strange later.
+    count = rng.randint(8, 28) if rng.random() < _LONG_SHARE else rng.randint(2, 6)
+    _questions_about(talk, scenes[picture], picture, count, second=False)
     if rng.random() < 0.3:
         other = rng.randrange(len(scenes))
         _questions_about(talk, scenes[other], other, rng.randint(1, 3), second=True)

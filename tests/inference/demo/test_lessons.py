@@ -163,6 +163,14 @@ def test_conversations_are_laid_out_as_the_task_lays_them_out() -> None:
         assert flat(prompt) == flat(lesson.items[:-1])
 
 
+def test_some_conversations_are_as_long_as_threads() -> None:
+    rng = random.Random(1)
+    pool = [random_scene(rng) for _ in range(4)]
+    lengths = [len(turns_of(conversation(pool, 0, rng))) // 2 for _ in range(400)]
+    assert max(lengths) > 20
+    assert sum(length > 12 for length in lengths) < 40
+
+
 def turns_of(lesson: Lesson) -> list[tasks.Turn]:
     turns: list[tasks.Turn] = []
     content: list[object] = []
