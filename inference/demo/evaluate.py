@@ -33,7 +33,7 @@ _SEED = "unseen"
 _POOL = 12
 """Pictures that a lesson may choose from: second pictures, examples of few-shot prompts."""
 _UNDRAWN_SHARE = 0.06
-_MORE_QUESTIONS = 3
+_MORE_QUESTIONS = 2
 _AT_ONCE = 32
 _LONGEST_ANSWER = 128
 
@@ -73,7 +73,7 @@ def _asked(lesson: Lesson, pictures: Sequence[Image.Image]) -> Iterator[Asked]:
 
 
 def questions(scenes: int, *, disturbed: bool) -> Iterator[Asked]:
-    """A conversation, two single tasks and three more questions about each of `scenes` scenes.
+    """A conversation, two single tasks and two more questions about each of `scenes` scenes.
 
     The more questions are of the kinds that were asked least, so that none is judged by a few.
     """
