@@ -205,6 +205,8 @@ def main() -> None:
     arguments = parser.parse_args()
     started = time.monotonic()
     folder: Path = arguments.folder
+    # cuDNN works out a plan for each new shape, and every part of a batch of lessons has one of its own.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     trainer = Trainer(torch.device(arguments.device), arguments.workers, arguments.seed)
     if arguments.start is None:
         write_tokenizer(folder)
