@@ -9,12 +9,24 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
+from bot.cli.ending import exit_after
 from bot.cli.failures import configure_logging, exit_status
-from bot.cli.options import Dtype, Mode, ModelChoice, Quantization, RankBy, Sampling, TaskChoice
+from bot.cli.options import Mode, ModelChoice, RankBy, Sampling, TaskChoice
+from bot.cli.shared_options import (
+    ConfigOption,
+    DeviceOption,
+    DtypeOption,
+    MaxNewTokensOption,
+    ModelOption,
+    QuantizationOption,
+    SeedOption,
+    TemperatureOption,
+    VerboseOption,
+)
 from bot.cli.streams import check_stdout, prepare_streams
 
 app = typer.Typer(
@@ -23,36 +35,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Ask an IDEFICS model about pictures.",
 )
-
-ModelOption = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        help="The checkpoint: a hub id, a folder, or demo: built in, small, and knows simple drawings only.",
-    ),
-]
-QuantizationOption = Annotated[
-    Quantization, typer.Option(help="Weights in 8 or 4 bits need less memory (see the README).")
-]
-DeviceOption = Annotated[
-    str | None, typer.Option(help="Where the model runs, e.g. cpu or cuda:1; found by itself if not given.")
-]
-DtypeOption = Annotated[
-    Dtype | None,
-    typer.Option(help="The numbers that the model computes with; the device's best if not given."),
-]
-MaxNewTokensOption = Annotated[
-    int | None, typer.Option(min=1, help="The longest answer, in tokens; each mode has its own default.")
-]
-TemperatureOption = Annotated[
-    float | None, typer.Option(min=0.0, help="0 takes the likeliest word each time; 0.7 varies the answers.")
-]
-SeedOption = Annotated[int | None, typer.Option(help="Makes varied answers repeatable.")]
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="The settings; idefics-bot.toml if not given and there."),
-]
-VerboseOption = Annotated[bool, typer.Option("--verbose", help="Write the log to stderr.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -253,5 +235,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return exit_status(lambda: command.main(given, prog_name="idefics-bot", standalone_mode=False))
 
 
+def script() -> NoReturn:
+    """`main` as a process of its own."""
+    exit_after(main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    script()

@@ -5,33 +5,38 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 from aiohttp import web
 
 from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.checkpoints import was_trained_on_turns
-from bot.conversation.limits import Limits
+from bot.conversation.limits import UNLIMITED, Limits
 from bot.conversation.ports import PhotoFetcher
 from bot.conversation.retention import retention
 from bot.conversation.reviving import RevivedEngine
 from bot.conversation.service import ReplyService
-from bot.settings import ModelSettings, Settings
+from bot.settings.sections import ModelSettings, Settings
 from bot.store.repository import SqlStore
 from bot.web.boards import Boards
-from bot.web.health import Check, add_health
+from bot.web.health import Check, Health
 from bot.web.metrics import Metrics
 from bot.web.playground import Playground
-from bot.web.security import is_loopback
+from bot.web.security import add_headers, guard, is_loopback
 from bot.web.serving import AddressError, bind, serving, url_of
 from bot.web.snowflakes import Snowflakes
+from bot.web.status import PAGE, Status
+from bot.web.tokens import require
 from bot.web.uploads import HeldPhotos
+from bot.web.watch import Watch, watching
+from bot.web.wording import words
 from inference.surface import Engine
 
 STALLED_S = 180.0
@@ -48,6 +53,7 @@ class Core:
     engine: RevivedEngine
     service: ReplyService
     metrics: Metrics
+    watch: Watch
 
     @property
     def checks(self) -> dict[str, Check]:
@@ -59,8 +65,10 @@ class Core:
 
 
 @asynccontextmanager
-async def core(settings: Settings, fetcher: PhotoFetcher, open_engine: OpenEngine) -> AsyncIterator[Core]:
-    """The store, the engine and the service on both.
+async def core(
+    settings: Settings, fetcher: PhotoFetcher, open_engine: OpenEngine, *, limited: bool = True
+) -> AsyncIterator[Core]:
+    """The store, the engine and the service on both; unless it is `limited`, everybody may ask at any time.
 
     When the block is left, answers under way are left for the next start: whoever wants to give them time
     closes the service before.
@@ -73,22 +81,24 @@ async def core(settings: Settings, fetcher: PhotoFetcher, open_engine: OpenEngin
     async with (
         SqlStore.open(settings.store.url) as store,
         RevivedEngine(partial(open_engine, settings.model)) as engine,
-        retention(store, settings.privacy.retention_days),
     ):
         service = ReplyService(
             store,
             fetcher,
             engine,
-            Limits(**settings.limits.model_dump()),
+            Limits(**settings.limits.model_dump()) if limited else UNLIMITED,
             base=not was_trained_on_turns(engine),
             defaults=ChannelSettings(**settings.replies.model_dump()),
+            retention_days=settings.privacy.retention_days,
             on_outcome=metrics.count_outcome,
         )
-        metrics.watch(service)
+        metrics.watch(service, engine)
+        watch = Watch(metrics)
         errors = metrics.log_handler()
         logging.getLogger().addHandler(errors)
         try:
-            yield Core(store, engine, service, metrics)
+            async with retention(service.erasing), watching(watch, metrics):
+                yield Core(store, engine, service, metrics, watch)
         finally:
             logging.getLogger().removeHandler(errors)
             await service.close(grace=0)
@@ -115,7 +125,8 @@ async def serve_playground(
         ThreadPoolExecutor(max_workers=2, thread_name_prefix="decode") as decoders,
     ):
         photos = HeldPhotos()
-        async with core(settings, photos, open_engine) as parts:
+        # Without a token it is served to this machine only, whose owner shares it with nobody.
+        async with core(settings, photos, open_engine, limited=token is not None) as parts:
             snowflakes = Snowflakes()
             boards = Boards(parts.store, snowflakes)
             playground = Playground(
@@ -128,27 +139,40 @@ async def serve_playground(
                 decoders=decoders,
             )
             app = playground.application(settings.web.host, token)
-            add_health(app, parts.checks, parts.metrics)
+            app.add_routes(_telling(settings, parts, parts.checks))
             async with serving(app, listener):
                 await parts.service.resume(boards)
                 ready(url_of(listener) + ("" if token is None else f"?token={quote(token)}"))
                 await asyncio.Event().wait()
 
 
+def _telling(settings: Settings, parts: Core, checks: Mapping[str, Check]) -> list[web.RouteDef]:
+    """What tells how the program is doing."""
+    health = Health(checks, parts.metrics)
+    status = Status(health, parts.watch, parts.metrics, settings.model.checkpoint)
+    return [*health.routes(), *status.routes()]
+
+
+async def _to_status(_request: web.Request) -> NoReturn:
+    raise web.HTTPFound("/status")
+
+
 @asynccontextmanager
-async def serving_health(settings: Settings, parts: Core, checks: Mapping[str, Check]) -> AsyncIterator[str]:
-    """Serves /healthz and /metrics at web.host and web.port, without a playground; yields the URL.
+async def serving_health(
+    settings: Settings, listener: socket.socket, parts: Core, checks: Mapping[str, Check]
+) -> AsyncIterator[None]:
+    """Serves /status, /healthz and /metrics at a bound socket, without a playground.
 
     `checks` are further ones than the core's.
-
-    Raises:
-        AddressError: as in `serve_playground`.
     """
-    app = web.Application()
-    add_health(app, {**checks, **parts.checks}, parts.metrics)
-    listener = bind(settings.web.host, settings.web.port)
+    token = settings.web.token.get_secret_value() if settings.web.token is not None else None
+    gates = [] if token is None else [require(token)]
+    app = web.Application(middlewares=[guard(loopback=is_loopback(settings.web.host)), *gates])
+    app.on_response_prepare.append(add_headers)
+    app.add_routes(_telling(settings, parts, {**checks, **parts.checks}))
+    app.add_routes([web.get("/", _to_status), web.get("/words", words), web.static("/static", PAGE)])
     async with serving(app, listener):
-        yield url_of(listener)
+        yield
 
 
 async def until_signalled(work: Coroutine[Any, Any, None]) -> None:

@@ -24,9 +24,10 @@ from PIL import Image
 
 from bot.bridge.address import DiscordAddress
 from bot.bridge.fetching import MediaFetcher
-from bot.conversation.limits import Limits
-from bot.conversation.messages import Message, Origin, Person, PhotoOffer, Place, PlaceKind
-from bot.conversation.ports import Outcome, PhotoFetcher, Request, StoredPhoto
+from bot.conversation.limits import UNLIMITED
+from bot.conversation.messages import Message, Origin, Person, PhotoOffer, Place, PlaceKind, StoredPhoto
+from bot.conversation.ports import PhotoFetcher
+from bot.conversation.requests import Outcome, Request
 from bot.conversation.service import ReplyService
 from bot.languages.words import Words
 from bot.store.repository import SqlStore
@@ -35,7 +36,6 @@ from inference.surface import Options, Reply
 
 FIRST_ID = 1 << 60
 ANSWER = ["A", " red", " house", " and", " a", " tree", "."]
-NO_LIMITS = Limits(10**9, 10**9, 10**9)
 PHOTO_SIZE = (1024, 768)
 
 
@@ -70,6 +70,9 @@ class InstantEngine:
         self, prompt: Prompt, labels: Sequence[str], *, queue_key: Hashable = None
     ) -> list[tuple[str, float]]:
         return [(label, 0.0) for label in labels]
+
+    async def forget(self) -> None:
+        """Nothing is kept."""
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -210,7 +213,7 @@ async def photographed(store: SqlStore, count: int) -> float:
 async def answered(store: SqlStore, fetcher: PhotoFetcher, count: int, channels: int, first: int) -> float:
     """Requests per second from the message's arrival to the recorded answer."""
     audience = Nobody(store)
-    service = ReplyService(store, fetcher, InstantEngine(), NO_LIMITS)
+    service = ReplyService(store, fetcher, InstantEngine(), UNLIMITED)
 
     async def ask(number: int) -> None:
         question = message(first + number, channels, "What is on the left?")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -18,12 +20,13 @@ from bot.bridge.audience import DiscordAudience
 from bot.bridge.buttons import AnswerButton
 from bot.bridge.commands import Commands
 from bot.bridge.convert import Converter
+from bot.bridge.decisions import DecisionButton
 from bot.bridge.pacing import EDIT_INTERVAL_S, Pacer
 from bot.bridge.panel import PanelPart
 from bot.cogs.all import cogs_of
 from bot.cogs.catch_up import CatchUp
-from bot.conversation.ports import Store
 from bot.conversation.service import ReplyService
+from bot.conversation.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +55,16 @@ class IdeficsClient(commands.AutoShardedBot):
         edit_interval_s: float = EDIT_INTERVAL_S,
         shard_count: int | None = None,
         http_trace: aiohttp.TraceConfig | None = None,
+        policy_url: str | None = None,
     ) -> None:
-        """`message_content`: ask for the privileged intent. `shard_count`: unset, Discord says it."""
+        """
+        Args:
+            message_content: ask for the privileged intent.
+            shard_count: unset, Discord says it.
+            policy_url: where whoever runs the bot says what is kept and why.
+        """
         self._http_trace = http_trace
+        self._events: set[asyncio.Task[None]] = set()
         self.address = address or DiscordAddress()
         super().__init__(
             command_prefix=commands.when_mentioned,
@@ -79,6 +89,7 @@ class IdeficsClient(commands.AutoShardedBot):
             shard_connect_timeout=30.0,
         )
         self.service = service
+        self.policy_url = policy_url
         self.store = store
         self.audience = DiscordAudience(self, store, Pacer(edit_interval_s), ping_author)
 
@@ -86,6 +97,23 @@ class IdeficsClient(commands.AutoShardedBot):
         # Here, because everything that the library builds after this takes the HTTP client from it.
         self.http = ApiClient(self.loop, self.address, self._http_trace)
         return super()._get_state(**options)
+
+    def _schedule_event(
+        self, coro: Callable[..., Coroutine[Any, Any, Any]], event_name: str, *args: Any, **kwargs: Any
+    ) -> asyncio.Task[None]:
+        task = super()._schedule_event(coro, event_name, *args, **kwargs)
+        self._events.add(task)
+        task.add_done_callback(self._events.discard)
+        return task
+
+    async def close(self) -> None:
+        """Ends the connection, and with it what was begun for events: the next start reads them again."""
+        await super().close()
+        late = self._events - {asyncio.current_task()}
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
 
     @property
     def own_id(self) -> int:
@@ -116,7 +144,7 @@ class IdeficsClient(commands.AutoShardedBot):
         if not self.address.is_discords_own:
             # Holds for this task and those it starts, so for this client alone.
             async_context.set(ApiWebhookAdapter(self.address))
-        self.add_dynamic_items(AnswerButton, PanelPart)
+        self.add_dynamic_items(AnswerButton, PanelPart, DecisionButton)
         for cog in cogs_of(self):
             await self.add_cog(cog)
         try:

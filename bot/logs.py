@@ -7,7 +7,8 @@ import logging
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 
-from bot.settings import LogSettings, SettingsError
+from bot.settings.loading import SettingsError
+from bot.settings.sections import LogSettings
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 OWN = ("bot", "inference")

@@ -58,6 +58,9 @@ class ReferenceRunner:
     def has_work(self) -> bool:
         return bool(self._line.waiting())
 
+    def forget(self) -> None:
+        """Nothing is kept from one batch to the next."""
+
     def step(self) -> None:
         """Runs the first in line and all that can share its batch, to their end."""
         self.running = self._choose()

@@ -47,6 +47,8 @@ class _Asked:
     queue_key: Hashable = None
     """Whose request it is: askers take turns."""
     cancelled: bool = False
+    is_forgotten: bool = False
+    """What is computed for it is of no use to later requests."""
 
     @property
     def ready(self) -> bool:

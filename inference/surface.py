@@ -157,6 +157,16 @@ class Engine(Protocol):
         """
         ...
 
+    async def forget(self) -> None:
+        """Drops what is kept of prompts and pictures for later ones; requests that are under way go on.
+
+        Of those nothing is kept either.
+
+        Raises:
+            EngineError: the engine failed or was closed.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Ends the worker; requests that were not finished fail with EngineError."""
         ...

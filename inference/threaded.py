@@ -102,6 +102,9 @@ class ThreadedEngine:
         )
         return await self._result(request, listener)
 
+    async def forget(self) -> None:
+        await self._worker.forget()
+
     async def aclose(self) -> None:
         self._desk.close()
         self._worker.close()

@@ -47,6 +47,13 @@ class Driver(Protocol):
         """
         ...
 
+    def forget(self) -> None:
+        """Called between steps, when nothing is to be kept for later requests of what was asked so far.
+
+        Requests that are under way are marked as forgotten.
+        """
+        ...
+
 
 class Worker:
     """Steps a driver on a thread of its own while there is work, until it is closed.
@@ -63,6 +70,8 @@ class Worker:
         self._over = CLOSED
         self._driver: Driver | None = None
         self._on_end: list[Callable[[None], None]] = []
+        self._forgetting: list[FutureListener[None]] = []
+        """Who waits for what was asked to be forgotten."""
         self._ended = False
         self._hangs = False
         self._step_began: float | None = None
@@ -107,6 +116,19 @@ class Worker:
         with self._changed:
             self._changed.notify()
 
+    async def forget(self) -> None:
+        """Has the driver forget what was asked so far; returns once it has.
+
+        Raises:
+            EngineError: the worker was closed.
+        """
+        listener: FutureListener[None] = FutureListener()
+        with self._changed:
+            self.check_open()
+            self._forgetting.append(listener)
+            self._changed.notify()
+        await listener.result
+
     def close(self) -> None:
         """Gives up what runs and fails what waits; returns at once. May be called again."""
         with self._changed:
@@ -146,12 +168,16 @@ class Worker:
             Thread(target=self._watch, args=(self._step_seconds,), name="watchdog", daemon=True).start()
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or driver.has_work())
+                self._changed.wait_for(lambda: self._closed or self._forgetting or driver.has_work())
                 if self._closed:
                     return
+                forgetting, self._forgetting = self._forgetting, []
             self._step_began = monotonic()
             try:
-                driver.step()
+                if forgetting:
+                    self._forget(driver, forgetting)
+                else:
+                    driver.step()
             except DeviceLostError:
                 log.exception("The device is lost; the engine ends.")
                 self._over = LOST
@@ -166,15 +192,31 @@ class Worker:
             if self._closed:
                 return
 
+    def _forget(self, driver: Driver, listeners: Sequence[FutureListener[None]]) -> None:
+        for request in (*self.line.waiting(), *driver.running):
+            request.is_forgotten = True
+        try:
+            driver.forget()
+        except Exception:
+            for listener in listeners:
+                listener.fail(EngineError(FAILED))
+            raise
+        for listener in listeners:
+            listener.finish(None)
+
     def _end(self) -> None:
         """Fails what is left and tells those who wait for the end."""
         with self._changed:
             self._closed = True
             self._no_more_steps.set()
             left = [*(self._driver.running if self._driver is not None else ()), *self.line.clear()]
+            # What is on the device goes with it.
+            forgetting, self._forgetting = self._forgetting, []
             first_time, self._ended = not self._ended, True
         for request in left:
             request.listener.fail(EngineError(self._over))
+        for listener in forgetting:
+            listener.finish(None)
         if first_time:
             for tell in self._on_end:
                 tell(None)

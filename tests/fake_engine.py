@@ -49,6 +49,8 @@ class FakeEngine:
         """The queue key of each request."""
         self.counted = 0
         """Calls of `count_tokens`."""
+        self.forgotten = 0
+        """Calls of `forget`."""
         self.cancelled = 0
         """Answers that were given up before their end."""
         self.loaded = False
@@ -118,6 +120,9 @@ class FakeEngine:
         self.asked_by.append(queue_key)
         self.ranked.append((prompt, list(labels)))
         return [(label, -0.6931471805599453 * place) for place, label in enumerate(labels)]
+
+    async def forget(self) -> None:
+        self.forgotten += 1
 
     async def aclose(self) -> None:
         self.closed = True

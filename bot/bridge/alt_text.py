@@ -7,7 +7,7 @@ import io
 import discord
 
 from bot.bridge.buttons import Controls, buttons
-from bot.conversation.ports import Store
+from bot.conversation.store import Store
 from bot.conversation.window import replied_message
 from bot.languages.words import Words
 

@@ -15,7 +15,8 @@ import discord
 from bot.bridge.buttons import Controls, buttons
 from bot.bridge.errors import Code
 from bot.conversation.messages import created_at
-from bot.conversation.ports import Request, Store
+from bot.conversation.requests import Request
+from bot.conversation.store import Store
 
 log = logging.getLogger(__name__)
 

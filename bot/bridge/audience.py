@@ -15,8 +15,10 @@ from bot.bridge.pacing import Pacer
 from bot.bridge.permissions import listed, missing_to_reply
 from bot.bridge.reply_view import DiscordReplyView
 from bot.conversation.messages import Place, PlaceKind
-from bot.conversation.ports import ReplyView, Request, Store
+from bot.conversation.ports import ReplyView
 from bot.conversation.recent import Recent
+from bot.conversation.requests import Request
+from bot.conversation.store import Store
 from bot.languages.words import Words
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.bridge.cards import ACCENT, MARGIN, MUTED, QUIET, TEXT, TRACK, WIDTH, Card, font_for
-from bot.conversation.keeping import Part
+from bot.conversation.requests import Part
 from bot.languages.words import Words
 
 MOST_BARS = 6

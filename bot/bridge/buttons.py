@@ -10,7 +10,7 @@ from typing import Any, Self
 import discord
 
 from bot.bridge.commands import words_for
-from bot.conversation.ports import Request
+from bot.conversation.requests import Request
 from bot.languages.words import ENGLISH, Words, marked
 
 
@@ -43,6 +43,7 @@ class Controls:
     """Which buttons an answer has."""
 
     finished: bool
+    can_regenerate: bool = True
     can_continue: bool = False
     can_accept: bool = False
     words: Words = ENGLISH
@@ -123,13 +124,14 @@ def buttons(request: Request, controls: Controls) -> discord.ui.View:
     if not controls.finished:
         view.add_item(AnswerButton(Action.STOP, *about, words=words))
         return view
-    wanted = [Action.REGENERATE, Action.DELETE]
-    if controls.can_continue:
-        wanted.insert(0, Action.CONTINUE)
-    if controls.can_accept:
-        wanted.insert(0, Action.ACCEPT)
-    for action in wanted:
-        view.add_item(AnswerButton(action, *about, row=0, words=words))
+    for action, wanted in (
+        (Action.ACCEPT, controls.can_accept),
+        (Action.CONTINUE, controls.can_continue),
+        (Action.REGENERATE, controls.can_regenerate),
+        (Action.DELETE, True),
+    ):
+        if wanted:
+            view.add_item(AnswerButton(action, *about, row=0, words=words))
     if request.versions > 1:
         here, last = request.version, request.versions
         for version, label, disabled in (

@@ -20,6 +20,7 @@ from bot.conversation.inputs import UnusableInputError
 from bot.conversation.keeping import AnswerStore
 from bot.conversation.messages import Place
 from bot.conversation.notes import OUR_FAILURE
+from bot.conversation.personal import PersonalStore
 from bot.conversation.service import ReplyService
 from bot.languages.words import SOURCE, Words, marked, words_in
 
@@ -30,6 +31,7 @@ MODERATORS = discord.Permissions(manage_channels=True)
 
 _GONE = marked("This command is no longer there: press Ctrl+R in Discord to see the present ones.")
 
+Author = discord.User | discord.Member
 Interaction = discord.Interaction[Any]
 P = ParamSpec("P")
 Cog = TypeVar("Cog")
@@ -91,6 +93,13 @@ def require_moderator(interaction: Interaction, words: Words) -> None:
         raise RefusedError(
             words("Only moderators can do that: it needs the permission Manage Channels in this channel.")
         )
+
+
+async def require_permission(author: Author, interaction: Interaction, words: Words) -> None:
+    """Raises RefusedError: what `author` shows is not to be looked at for others."""
+    store: PersonalStore = interaction.client.store
+    if author.id != interaction.user.id and await store.has_opted_out(author.id):
+        raise RefusedError(words("Whoever posted that has opted out: I do not look at it for others."))
 
 
 def require_answers(interaction: Interaction, words: Words) -> None:

@@ -14,9 +14,8 @@ from yarl import URL
 
 from bot.bridge.address import DiscordAddress
 from bot.bridge.resolving import PublicResolver
-from bot.conversation.messages import PhotoOffer, SkippedPhoto
+from bot.conversation.messages import PhotoOffer, SkippedPhoto, StoredPhoto
 from bot.conversation.photos import normalise
-from bot.conversation.ports import StoredPhoto
 from bot.languages.words import marked
 from inference.pictures import MAX_BYTES
 

@@ -81,3 +81,8 @@ def moderates(channel: object, person: object) -> bool:
     if isinstance(channel, discord.Thread) and channel.parent is None:
         return False
     return channel.permissions_for(person).manage_channels
+
+
+def moderates_server(person: object) -> bool:
+    """Whether someone manages all channels of the server, not only this one; False outside servers."""
+    return isinstance(person, discord.Member) and person.guild_permissions.manage_channels

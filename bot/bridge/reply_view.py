@@ -15,7 +15,7 @@ from bot.bridge.pacing import Pacer
 from bot.bridge.permissions import listed, missing_for_files, missing_for_threads
 from bot.bridge.threads import open_thread
 from bot.conversation.channel_settings import Mode
-from bot.conversation.ports import Outcome, RequestState
+from bot.conversation.requests import Outcome, RequestState, can_regenerate
 from bot.conversation.splitting import split
 from bot.languages.words import Words
 
@@ -108,6 +108,7 @@ class DiscordReplyView:
         done = outcome.state is RequestState.DONE
         return Controls(
             finished=True,
+            can_regenerate=can_regenerate(self._messages.request, outcome),
             can_continue=done and any(part.can_continue for part in outcome.parts),
             can_accept=done and outcome.mode is Mode.CAPTION and bool(outcome.text),
             words=self._words,

@@ -9,7 +9,8 @@ import discord
 from bot.bridge.answer_messages import Channel
 from bot.bridge.errors import Code
 from bot.conversation.messages import Place, PlaceKind
-from bot.conversation.ports import Request, Store
+from bot.conversation.requests import Request
+from bot.conversation.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -31,11 +31,13 @@ def pictures_and_text(arguments: Sequence[str]) -> tuple[list[str], str | None]:
     for argument in arguments:
         if argument == STDIN or (os.path.exists(argument) and not os.path.isdir(argument)):
             images.append(argument)
-        elif _looks_like_a_path(argument):
+        elif _is_a_path(argument):
             raise InputError(_not_there(argument))
         else:
             texts.append(argument)
     if len(texts) > 1:
+        if len(texts) == 2 and (path := next(filter(_may_be_a_path, texts), None)):
+            raise InputError(_not_there(path))
         joined = shortened(" ".join(texts))
         raise InputError(f'Put your text in quotes, as one argument: "{joined}".')
     return images, well_formed(texts[0]) if texts else None
@@ -88,11 +90,18 @@ def _read_bytes(image: str) -> bytes:
         raise InputError(f"{shortened(image)} cannot be opened ({reason}): name a picture file.") from error
 
 
-def _looks_like_a_path(argument: str) -> bool:
+def _is_a_path(argument: str) -> bool:
+    """A picture's name, an address, or something in a folder that there is."""
     if any(character.isspace() for character in argument):
         return False
-    separators = {os.sep, os.altsep or os.sep}
-    return PurePath(argument).suffix.lower() in PICTURE_SUFFIXES or any(one in argument for one in separators)
+    folder, name = os.path.split(argument)
+    is_picture = PurePath(name).suffix.lower() in PICTURE_SUFFIXES
+    return is_picture or "://" in argument or os.path.isdir(folder)
+
+
+def _may_be_a_path(argument: str) -> bool:
+    """So may "either/or?", which is a question."""
+    return bool(os.path.split(argument)[0]) and not any(character.isspace() for character in argument)
 
 
 def _not_there(argument: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.cli.failures import InputError
-from bot.settings import Settings, SettingsError, load_settings
+from bot.settings.loading import SettingsError, load_settings
+from bot.settings.sections import Settings
 
 
 def configuration(file: Path | None = None) -> Settings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.cli.failures import InputError
-from bot.settings import SettingsError, load_settings
+from bot.settings.loading import SettingsError, load_settings
 from bot.store import migrate
 from bot.store.backup import back_up
 from bot.store.database import migrated, path_of, prepare

@@ -12,7 +12,7 @@ from bot.bridge.permissions import invite_url
 from bot.cli.configuration import configuration
 from bot.cli.failures import OURS
 from bot.cli.run import WITHOUT_CONTENT, address_of, token_of
-from bot.settings import ModelSettings, Settings
+from bot.settings.sections import ModelSettings, Settings
 from bot.store import migrate
 from bot.store.database import migrated, path_of
 from bot.store.errors import StoreError

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn
 from rich.progress import Progress as ProgressBar
 
 from bot.cli.options import ModelChoice
-from bot.settings import ModelSettings
+from bot.settings.sections import ModelSettings
 from inference import load_engine
 from inference.progress import Progress
 from inference.surface import Engine

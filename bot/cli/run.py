@@ -19,9 +19,10 @@ from bot.cli.failures import InputError
 from bot.cli.model import configured
 from bot.client import IdeficsClient
 from bot.logs import configure_logs
-from bot.settings import Settings, SettingsError
+from bot.settings.loading import SettingsError
+from bot.settings.sections import Settings
 from bot.web.health import Check
-from bot.web.serving import AddressError
+from bot.web.serving import AddressError, bind
 
 log = logging.getLogger(__name__)
 
@@ -63,28 +64,37 @@ async def serve_discord(settings: Settings, open_engine: OpenEngine) -> None:
     """
     token = token_of(settings)
     address = address_of(settings)
-    # First, so that a wrong token is told before the model is loaded.
+    # First, as the port is, so that what is wrong is told before the model is loaded.
     login = await check_login(address, token)
     print(f"Logged in as {login.name}. Add it to a server: {invite_url(login.application_id)}", flush=True)
-    async with MediaFetcher(address) as fetcher, core(settings, fetcher, open_engine) as parts:
-        for message_content in (True, False):
-            client = IdeficsClient(
-                service=parts.service,
-                store=parts.store,
-                address=address,
-                ping_author=settings.discord.ping_author,
-                message_content=message_content,
-                http_trace=parts.metrics.discord_trace(),
-            )
-            checks: dict[str, Check] = {"discord": client.is_receiving, "events": client.hears}
-            try:
-                async with serving_health(settings, parts, checks):
+    with bind(settings.web.host, settings.web.port) as listener:
+        async with MediaFetcher(address) as fetcher, core(settings, fetcher, open_engine) as parts:
+            client = _client(settings, address, parts, message_content=True)
+            checks: dict[str, Check] = {
+                "discord": lambda: client.is_receiving(),
+                "events": lambda: client.hears(),
+            }
+            async with serving_health(settings, listener, parts, checks):
+                try:
                     await _connected(client, token, parts)
-                return
-            except discord.PrivilegedIntentsRequired:
-                if not message_content:
-                    raise
-                log.warning(WITHOUT_CONTENT)
+                except discord.PrivilegedIntentsRequired:
+                    log.warning(WITHOUT_CONTENT)
+                    client = _client(settings, address, parts, message_content=False)
+                    await _connected(client, token, parts)
+
+
+def _client(
+    settings: Settings, address: DiscordAddress, parts: Core, *, message_content: bool
+) -> IdeficsClient:
+    return IdeficsClient(
+        service=parts.service,
+        store=parts.store,
+        address=address,
+        ping_author=settings.discord.ping_author,
+        message_content=message_content,
+        http_trace=parts.metrics.discord_trace(),
+        policy_url=settings.privacy.policy_url,
+    )
 
 
 async def _connected(client: IdeficsClient, token: str, parts: Core) -> None:

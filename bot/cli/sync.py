@@ -12,7 +12,7 @@ from bot.cli.failures import InputError
 from bot.cli.run import address_of, token_of
 from bot.client import IdeficsClient
 from bot.conversation.service import ReplyService
-from bot.settings import Settings
+from bot.settings.sections import Settings
 from bot.store.repository import SqlStore
 
 

@@ -12,7 +12,9 @@ from bot.cogs.changes import Changes
 from bot.cogs.conversation import Conversation
 from bot.cogs.examples import Examples
 from bot.cogs.modes import Modes
+from bot.cogs.privacy import Privacy
 from bot.cogs.resetting import Resetting
+from bot.cogs.retention import Retention
 from bot.cogs.settings_panel import SettingsPanel
 from bot.cogs.steering import Steering
 from bot.cogs.telling import Telling
@@ -37,5 +39,7 @@ def cogs_of(client: IdeficsClient) -> list[commands.Cog]:
         Examples(client),
         SettingsPanel(client),
         Resetting(client),
+        Privacy(client),
+        Retention(client),
         Telling(client),
     ]

@@ -16,13 +16,14 @@ from bot.bridge.commands import (
     place_of,
     polite,
     require_answers,
+    require_permission,
     words_for,
 )
 from bot.bridge.forms import TextForm
 from bot.bridge.permissions import moderates
 from bot.conversation.channel_settings import Mode
 from bot.conversation.messages import Message, Origin, PhotoOffer, SkippedPhoto
-from bot.conversation.ports import Refusal
+from bot.conversation.requests import Refusal
 from bot.languages.words import Words, marked
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Asking(commands.Cog):
     async def describe(self, interaction: Interaction, message: discord.Message) -> None:
         words = await words_for(interaction)
         offers = self._offers(message, words)
+        await require_permission(message.author, interaction, words)
         require_answers(interaction, words)
         await self._ask_about(interaction, "", offers, message, words)
 
@@ -88,6 +90,7 @@ class Asking(commands.Cog):
     async def ask_about(self, interaction: Interaction, message: discord.Message) -> None:
         words = await words_for(interaction)
         offers = self._offers(message, words)
+        await require_permission(message.author, interaction, words)
         require_answers(interaction, words)
 
         async def submitted(answered: Interaction, question: str) -> None:

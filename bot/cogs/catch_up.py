@@ -150,7 +150,7 @@ class CatchUp(commands.Cog):
                 channel = await self.client.fetch_channel(place.id)
             except discord.NotFound as error:
                 if error.code == Code.UNKNOWN_CHANNEL:
-                    await self.client.service.place_deleted(place.id)
+                    await self.client.service.erasing.place_deleted(place.id)
                 return None
             except (discord.Forbidden, discord.InvalidData) as error:
                 log.info("Cannot look into channel %s: %s", place.id, error)

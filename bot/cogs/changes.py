@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import discord
 from discord.ext import commands
 
-from bot.conversation.ports import Refusal
+from bot.conversation.requests import Refusal
 
 if TYPE_CHECKING:
     from bot.client import IdeficsClient
+
+log = logging.getLogger(__name__)
 
 
 class Changes(commands.Cog):
@@ -31,21 +34,29 @@ class Changes(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
-        await self.client.service.deleted(event.message_id)
+        await self.client.service.erasing.deleted(event.message_id)
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         for message_id in sorted(event.message_ids):
-            await self.client.service.deleted(message_id)
+            await self.client.service.erasing.deleted(message_id)
 
     @commands.Cog.listener()
     async def on_raw_thread_delete(self, event: discord.RawThreadDeleteEvent) -> None:
-        await self.client.service.place_deleted(event.thread_id)
+        await self.client.service.erasing.place_deleted(event.thread_id)
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        await self.client.service.place_deleted(channel.id)
+        await self.client.service.erasing.place_deleted(channel.id)
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Servers that it was removed from while it was not there: a new session names all that it is in."""
+        for server_id in await self.client.store.servers():
+            if self.client.get_guild(server_id) is None:
+                log.info("No longer in server %s: what was kept of it goes", server_id)
+                await self.client.service.erasing.server_left(server_id)
 
     @commands.Cog.listener()
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        await self.client.service.server_left(guild.id)
+        await self.client.service.erasing.server_left(guild.id)

@@ -14,8 +14,8 @@ from discord.ext import commands
 from bot.bridge.backfill import earlier_messages
 from bot.bridge.permissions import listed, missing_to_answer
 from bot.conversation.messages import Message, Origin, PlaceKind, Reference
-from bot.conversation.ports import Refusal
 from bot.conversation.recent import Recent
+from bot.conversation.requests import Refusal
 from bot.languages.words import ENGLISH, Words, marked
 from bot.store.errors import StoreError
 

@@ -17,6 +17,7 @@ from bot.bridge.commands import (
     place_of,
     polite,
     require_moderator,
+    require_permission,
     say_privately,
     words_for,
 )
@@ -24,9 +25,8 @@ from bot.bridge.forms import TextForm
 from bot.conversation.channel_settings import Mode
 from bot.conversation.few_shot import MAX_EXAMPLES
 from bot.conversation.inputs import MAX_ANSWER, read_answer
-from bot.conversation.keeping import Example
+from bot.conversation.keeping import Example, Owners
 from bot.conversation.messages import PhotoOffer, SkippedPhoto
-from bot.conversation.ports import StoredPhoto
 from bot.languages.words import Words, marked
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ class Examples(
         require_moderator(interaction, words)
         answer = read_answer(answer, words)
         await interaction.response.defer(ephemeral=True)
-        await self._add(interaction, PhotoOffer(picture.url, picture.filename, picture.size), answer)
+        offer = PhotoOffer(picture.url, picture.filename, picture.size)
+        await self._add(interaction, offer, answer, Owners(interaction.user.id, interaction.user.id))
 
     @polite
     async def add_from_message(self, interaction: Interaction, message: discord.Message) -> None:
@@ -72,10 +73,12 @@ class Examples(
         offers = self.client.converter.message(message).offers
         if not offers:
             raise RefusedError(words("There is no picture in that message: choose one that shows a picture."))
+        await require_permission(message.author, interaction, words)
         await self._require_room(interaction, words)
+        owners = Owners(message.author.id, interaction.user.id, message.id)
 
         async def submitted(answered: Interaction, answer: str) -> None:
-            await self._submitted(answered, offers[0], answer)
+            await self._submitted(answered, offers[0], answer, owners)
 
         form = TextForm(
             submitted,
@@ -146,14 +149,16 @@ class Examples(
         await self._say_what_is_left(interaction, words)
 
     @polite
-    async def _submitted(self, interaction: Interaction, offer: PhotoOffer, answer: str) -> None:
+    async def _submitted(
+        self, interaction: Interaction, offer: PhotoOffer, answer: str, owners: Owners
+    ) -> None:
         words = await words_for(interaction)
         require_moderator(interaction, words)
         answer = read_answer(answer, words)
         await interaction.response.defer(ephemeral=True)
-        await self._add(interaction, offer, answer)
+        await self._add(interaction, offer, answer, owners)
 
-    async def _add(self, interaction: Interaction, offer: PhotoOffer, answer: str) -> None:
+    async def _add(self, interaction: Interaction, offer: PhotoOffer, answer: str, owners: Owners) -> None:
         words = await words_for(interaction)
         await self._require_room(interaction, words)
         fetched = await self.client.service.fetch_photo(offer)
@@ -165,11 +170,8 @@ class Examples(
                     reason=words.said(fetched.reason),
                 )
             )
-        await self._keep(interaction, fetched, answer, words)
-
-    async def _keep(self, interaction: Interaction, photo: StoredPhoto, answer: str, words: Words) -> None:
         place = place_of(interaction)
-        await self.client.store.add_example(place.scopes[0], photo, answer)
+        await self.client.store.add_example(place.scopes[0], fetched, answer, owners)
         examples, dropped = await self.client.service.fitting_examples(place)
         said = [_told([*dropped, *examples], dropped, words)]
         if (await self.client.service.settings(place)).mode is not Mode.FEW_SHOT:

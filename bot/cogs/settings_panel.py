@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import discord
 from discord import app_commands
 from discord.ext import commands
 
@@ -18,6 +17,7 @@ from bot.bridge.commands import (
     words_for,
 )
 from bot.bridge.panel import BY_NAME, SETTINGS, PanelPart, Setting, panel_embed, panel_view, typed
+from bot.bridge.permissions import moderates_server
 from bot.conversation.messages import Place, Scope
 from bot.conversation.sources import Source, source_of
 from bot.languages.words import Words, marked
@@ -84,7 +84,7 @@ class SettingsPanel(commands.Cog):
         where = _scope(place, scope)
         if where is None:
             raise RefusedError(words("That cannot be set here: open /settings again."))
-        if where.is_server and not _moderates_all(interaction):
+        if where.is_server and not moderates_server(interaction.user):
             raise RefusedError(
                 words("For the whole server you need Manage Channels in all of it: choose this channel.")
             )
@@ -92,12 +92,6 @@ class SettingsPanel(commands.Cog):
         own = (await self.client.store.settings(place))[place.scopes.index(where)]
         changed = replace(own, **{setting.name: value})
         await self.client.store.change_settings(where, changed)
-
-
-def _moderates_all(interaction: Interaction) -> bool:
-    """Not of this channel alone."""
-    member = interaction.user
-    return isinstance(member, discord.Member) and member.guild_permissions.manage_channels
 
 
 def _scope(place: Place, wanted: Source) -> Scope | None:

@@ -12,7 +12,7 @@ from bot.bridge.alt_text import accept_alt_text
 from bot.bridge.buttons import Action, AnswerButton
 from bot.bridge.commands import words_for
 from bot.bridge.permissions import moderates
-from bot.conversation.ports import Refusal, Request
+from bot.conversation.requests import Refusal, Request
 
 if TYPE_CHECKING:
     from bot.client import IdeficsClient
@@ -89,4 +89,4 @@ class Steering(commands.Cog):
                 await self.client.http.delete_message(message.channel.id, message_id)
             except discord.NotFound:
                 log.debug("Message %s was gone already", message_id)
-        await self.client.service.deleted(message.id)
+        await self.client.service.erasing.deleted(message.id)

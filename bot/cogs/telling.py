@@ -28,6 +28,7 @@ _COMMANDS = (
     ("/reset", marked("begin afresh")),
     ("/queue", marked("see who waits")),
     ("/stats", marked("see how I am doing")),
+    ("/privacy", marked("see what I keep, and have it forgotten")),
 )
 _FOR_MODERATORS = (
     ("/mode set", marked("choose what I do with pictures here")),
@@ -35,6 +36,7 @@ _FOR_MODERATORS = (
     ("/prefix", marked("how captions begin")),
     ("/examples", marked("pictures with the answers to follow")),
     ("/settings", marked("when and how I answer")),
+    ("/retention", marked("how long what is said is kept")),
 )
 
 

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from bot.conversation.limits import LimitKeeper, Limits
 from bot.conversation.messages import Person, Place, first_id_at
-from bot.conversation.ports import Refusal, Request, Store
+from bot.conversation.requests import Refusal, Request
 from bot.conversation.running import Runs
+from bot.conversation.store import Store
 from bot.languages.words import Words
 
 _DAY = timedelta(days=1)

@@ -11,10 +11,10 @@ from typing import TypeVar
 from PIL.Image import Image
 
 from bot.conversation.channel_settings import ChannelSettings, Mode
-from bot.conversation.keeping import Part
 from bot.conversation.messages import Photo, Place, Remembered
-from bot.conversation.ports import Store
 from bot.conversation.prompting import Prompter
+from bot.conversation.requests import Part
+from bot.conversation.store import Store
 from bot.languages.words import ENGLISH, Words
 from inference import tasks
 from inference.errors import EngineError, PromptError
@@ -56,12 +56,15 @@ class Manner:
     """How a question is to be answered."""
 
     own: bool
-    """The place is a conversation with the bot."""
+    """The place is a conversation with the bot: its questions are answered one after the other."""
+    first: bool = True
+    """It was not answered before: its answer may open a thread."""
     varied: bool = False
     """The answer should be another one than the last."""
     continued: tuple[Part, ...] = ()
     """An answer to the same question that goes on where it ended by its length."""
     words: Words = ENGLISH
+    """Of what is said beside the answer."""
 
 
 class Answerer:
@@ -73,9 +76,10 @@ class Answerer:
         self._prompter = Prompter(store, engine, base=base)
         self.examples = self._prompter.examples
 
-    def forget(self) -> None:
-        """Nothing of what was said or shown is at hand any more."""
+    async def forget(self) -> None:
+        """Nothing of what was said or shown is at hand any more, nor in the engine."""
         self._prompter.forget()
+        await self._engine.forget()
 
     async def answer(
         self,

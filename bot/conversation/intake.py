@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from bot.conversation.budget import MAX_PICTURES
-from bot.conversation.messages import Message, PhotoOffer, SkippedPhoto
-from bot.conversation.ports import PhotoFetcher, StoredPhoto
+from bot.conversation.messages import Message, PhotoOffer, SkippedPhoto, StoredPhoto
+from bot.conversation.ports import PhotoFetcher
 
 _AT_A_TIME = 8
 """Earlier messages whose pictures are fetched at the same time."""

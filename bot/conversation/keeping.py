@@ -4,29 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from bot.conversation.messages import Photo, Place, Scope
-
-if TYPE_CHECKING:
-    from bot.conversation.ports import StoredPhoto
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The answer about one picture; in a conversation that is about none or one, the whole answer."""
-
-    text: str
-    token_ids: tuple[int, ...] = ()
-    """As generated; none of a label, or of an answer that was stopped."""
-    finish_reason: str = ""
-    ranked: tuple[tuple[str, float], ...] = ()
-    """Labels with their probabilities, best first, where labels were weighed."""
-
-    @property
-    def can_continue(self) -> bool:
-        """It ended because it had become long enough."""
-        return self.finish_reason == "length" and bool(self.token_ids)
+from bot.conversation.messages import Photo, Place, Scope, StoredPhoto
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +16,18 @@ class Example:
     id: int
     photo: Photo
     answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Whose an example is. It goes when one of them wants to be forgotten."""
+
+    shown_by: int
+    """Whose picture it is."""
+    written_by: int
+    """Who says what the answer should be."""
+    message_id: int | None = None
+    """The message that shows the picture: the example goes with it. None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +58,7 @@ class Statistics:
 class ExampleStore(Protocol):
     """Examples of threads, channels and servers. Every method is one short transaction."""
 
-    async def add_example(self, scope: Scope, photo: StoredPhoto, answer: str) -> int:
+    async def add_example(self, scope: Scope, photo: StoredPhoto, answer: str, owners: Owners) -> int:
         """Adds one after those that are there; returns its id."""
         ...
 

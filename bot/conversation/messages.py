@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -42,6 +42,8 @@ class Scope:
 
     id: int
     is_server: bool = False
+    server_id: int | None = field(default=None, compare=False)
+    """The server that it is in, or is; None outside servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,9 @@ class Place:
     @property
     def scopes(self) -> list[Scope]:
         """The place itself, then its channel, then its server, as far as it has them."""
-        around = [Scope(id) for id in (self.id, self.parent_id) if id is not None]
-        return around if self.server_id is None else [*around, Scope(self.server_id, is_server=True)]
+        server = self.server_id
+        around = [Scope(id, server_id=server) for id in (self.id, self.parent_id) if id is not None]
+        return around if server is None else [*around, Scope(server, is_server=True, server_id=server)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,13 @@ class Photo:
     width: int
     height: int
     """Pixels of the normalised picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPhoto:
+    photo: Photo
+    data: bytes
+    """A WebP or PNG file, at most 768 pixels on its longer side."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.conversation.messages import Place, Remembered
+from bot.conversation.messages import Photo, Place, Remembered
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
-    """How much is gone."""
+class Amount:
+    """How much is kept of somebody, or is gone."""
 
     messages: int = 0
     photos: int = 0
-    """Pictures that nobody else's message shows."""
+    """Pictures that nothing of anybody else shows."""
     answers: int = 0
+    examples: int = 0
+    votes: int = 0
+    """What the person thinks of answers."""
 
-    def __add__(self, other: Forgotten) -> Forgotten:
-        return Forgotten(
-            self.messages + other.messages, self.photos + other.photos, self.answers + other.answers
-        )
+    def __add__(self, other: Amount) -> Amount:
+        return Amount(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,32 @@ class Said:
     answer: Remembered | None
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is kept of a person beside messages."""
+
+    examples: tuple[tuple[Photo | None, str], ...]
+    """The picture, if it is the person's, and the answer."""
+    votes: dict[int, bool]
+    """By question: whether the person likes its answer."""
+
+
 class PersonalStore(Protocol):
     """The part of the store that belongs to whom its content is about."""
 
-    async def forget_person(self, person_id: int) -> Forgotten:
-        """All that the person said and was answered, and the name; not that the person has opted out."""
+    async def kept_of(self, person_id: int) -> Amount:
+        """What `forget_person` would forget."""
         ...
 
-    async def opt_out(self, person_id: int) -> Forgotten:
+    async def forget_person(self, person_id: int, *, own_place: int | None = None) -> Amount:
+        """All that the person said, showed and was answered, and the name; not that the person has opted out.
+
+        Of `own_place`, in which only that person writes, the settings go too, as of those where messages of
+        the person tell that it is one.
+        """
+        ...
+
+    async def opt_out(self, person_id: int) -> Amount:
         """From now on the person's messages are not stored, but for a question until it is answered.
 
         What was stored before is forgotten, as by `forget_person`, but for questions that are owed an answer.
@@ -57,13 +76,15 @@ class PersonalStore(Protocol):
         """The person's oldest `limit` messages with ids above `after`, oldest first."""
         ...
 
+    async def kept_beside(self, person_id: int) -> Beside: ...
+
     async def retention_days(self, server_id: int) -> int | None:
         """How long the server wants its messages to be kept; None: it has not said."""
         ...
 
     async def set_retention_days(self, server_id: int, days: int | None) -> None: ...
 
-    async def forget_expired(self, now: datetime, default_days: int) -> Forgotten:
+    async def forget_expired(self, now: datetime, default_days: int) -> Amount:
         """What was said more than its server's retention time ago; `default_days` where none is set."""
         ...
 

@@ -7,8 +7,7 @@ import io
 
 from PIL import Image
 
-from bot.conversation.messages import Photo, SkippedPhoto
-from bot.conversation.ports import StoredPhoto
+from bot.conversation.messages import Photo, SkippedPhoto, StoredPhoto
 from inference.errors import PictureError
 from inference.pictures import open_picture
 

@@ -13,8 +13,8 @@ from bot.conversation.channel_settings import ChannelSettings, History, Mode
 from bot.conversation.few_shot import ANY_PICTURE, fitting
 from bot.conversation.keeping import Example
 from bot.conversation.messages import Photo, Place, Remembered
-from bot.conversation.ports import Store
 from bot.conversation.recent import Recent
+from bot.conversation.store import Store
 from bot.conversation.turns import OPENING_QUESTION, exchanges, turns_of
 from bot.conversation.window import replied_message, window
 from inference import tasks

@@ -43,6 +43,8 @@ class RevivedEngine:
         self._loaded = AsyncExitStack()
         self._revival: asyncio.Task[None] | None = None
         self._recovered = asyncio.Event()
+        self.pieces = 0
+        """Of answers, that were streamed so far."""
 
     @property
     def is_down(self) -> bool:
@@ -83,6 +85,14 @@ class RevivedEngine:
     ) -> list[tuple[str, float]]:
         async with self._watched() as engine:
             return await engine.rank(prompt, labels, queue_key=queue_key)
+
+    async def forget(self) -> None:
+        if self.is_down:
+            return  # Nothing is kept by what is about to be loaded.
+        try:
+            await self.engine.forget()
+        except EngineError as error:
+            log.warning("The engine forgets by being closed: %s", error)
 
     async def aclose(self) -> None:
         if self._revival is not None:
@@ -178,5 +188,6 @@ class RevivedStream:
         ):
             self._inner = stream
             async for piece in stream:
+                self._engine.pieces += 1
                 yield piece
             self.reply = stream.reply

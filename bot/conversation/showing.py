@@ -7,7 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from bot.conversation.ports import Outcome, ReplyView
+from bot.conversation.ports import ReplyView
+from bot.conversation.requests import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.conversation.channel_settings import History
 from bot.conversation.messages import Place, Remembered, created_at
-from bot.conversation.ports import Store
+from bot.conversation.store import Store
 from bot.conversation.turns import in_order, position
 
 HISTORY_LIMIT = 100

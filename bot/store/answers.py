@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from bot.conversation.keeping import AnswerStore, Day, Statistics
 from bot.conversation.messages import DISCORD_EPOCH_MS, Place
-from bot.conversation.ports import RequestState
+from bot.conversation.requests import RequestState
 from bot.store.database import Database
 from bot.store.outcomes import OWED
 from bot.store.tables import ChannelRow, FeedbackRow, RegistrationRow, RequestRow

@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import create_engine, insert
 
 from bot.conversation.channel_settings import History
-from bot.conversation.messages import Message, Origin, Person, Photo, Place, PlaceKind
-from bot.conversation.ports import Outcome, RequestState, StoredPhoto
+from bot.conversation.messages import Message, Origin, Person, Photo, Place, PlaceKind, StoredPhoto
+from bot.conversation.requests import Outcome, RequestState
 from bot.conversation.window import HISTORY_LIMIT, window
 from bot.store import tables
 from bot.store.repository import SqlStore

@@ -40,6 +40,10 @@ class Database:
         alone = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
         self._readers = create_async_engine(url, connect_args=_connecting(), **_pool(READERS), **alone)
         _configure(self._readers.sync_engine)
+        self._users = 0
+        self._unused = asyncio.Event()
+        self._unused.set()
+        self._closed = False
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -48,7 +52,7 @@ class Database:
         Raises:
             StoreError: the file cannot be used.
         """
-        with explained(self.path, "cannot be read"):
+        with explained(self.path, "cannot be read"), self._in_use():
             async with self._readers.connect() as connection:
                 yield connection
 
@@ -59,7 +63,7 @@ class Database:
         Raises:
             StoreError: the file cannot be used.
         """
-        with explained(self.path, "cannot be written"):
+        with explained(self.path, "cannot be written"), self._in_use():
             async with self._writer.begin() as connection:
                 yield connection
 
@@ -77,8 +81,25 @@ class Database:
         raise StoreError(f"The log of the database {self.path} cannot be emptied: another process reads it.")
 
     async def close(self) -> None:
+        """Lets what is under way end; from then on the database cannot be used."""
+        self._closed = True
+        # A connection that came back later would stay open.
+        await self._unused.wait()
         await self._readers.dispose()
         await self._writer.dispose()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        if self._closed:
+            raise StoreError("the program is ending.")
+        self._users += 1
+        self._unused.clear()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if self._users == 0:
+                self._unused.set()
 
 
 @asynccontextmanager

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, delete, insert, select
 
-from bot.conversation.keeping import Example, ExampleStore
-from bot.conversation.messages import Photo, Scope
-from bot.conversation.ports import StoredPhoto
+from bot.conversation.keeping import Example, ExampleStore, Owners
+from bot.conversation.messages import Photo, Scope, StoredPhoto
 from bot.store.database import Database
 from bot.store.forgetting import delete_unheld_photos
 from bot.store.tables import ExampleRow, PhotoRow
@@ -18,12 +17,19 @@ from bot.store.writing import write_photos
 class SqlExamples(ExampleStore):
     _database: Database
 
-    async def add_example(self, scope: Scope, photo: StoredPhoto, answer: str) -> int:
+    async def add_example(self, scope: Scope, photo: StoredPhoto, answer: str, owners: Owners) -> int:
         async with self._database.writing() as connection:
             await write_photos(connection, [photo])
             added = await connection.execute(
                 insert(ExampleRow).values(
-                    scope_id=scope.id, is_server=scope.is_server, sha256=photo.photo.sha256, answer=answer
+                    scope_id=scope.id,
+                    is_server=scope.is_server,
+                    server_id=scope.server_id,
+                    sha256=photo.photo.sha256,
+                    answer=answer,
+                    shown_by=owners.shown_by,
+                    written_by=owners.written_by,
+                    message_id=owners.message_id,
                 )
             )
             [example_id] = added.inserted_primary_key or [0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Select, delete, exists, literal, select, true, update
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, delete, exists, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.conversation.ports import RequestState
+from bot.conversation.requests import RequestState
 from bot.store.outcomes import NO_OUTCOME, OWED
 from bot.store.tables import (
     ChannelRow,
@@ -29,6 +31,7 @@ async def forget_message(connection: AsyncConnection, message_id: int) -> None:
     Of an answer that is owed, losing a message loses nothing: the answer is still being written.
     """
     photos = await photos_of(connection, message_id)
+    photos |= set(await forget_examples(connection, ExampleRow.message_id == message_id))
     author = await connection.scalar(select(MessageRow.author_id).where(MessageRow.id == message_id))
     answered = select(RequestAnswerRow.request_id).where(RequestAnswerRow.message_id == message_id)
     forgotten = (RequestRow.id == message_id) | (RequestRow.id.in_(answered) & RequestRow.state.not_in(OWED))
@@ -49,17 +52,32 @@ async def forget_answer_message(connection: AsyncConnection, message_id: int) ->
     await connection.execute(delete(RequestAnswerRow).where(RequestAnswerRow.message_id == message_id))
 
 
-async def forget_places(connection: AsyncConnection, where: ColumnElement[bool]) -> None:
-    """Rows of `ChannelRow` and all that hangs on them."""
-    await _forget_scopes(connection, select(ChannelRow.id).where(where), servers=False)
+async def forget_examples(connection: AsyncConnection, where: ColumnElement[bool]) -> list[str]:
+    """Deletes examples; returns the hashes of their pictures, which are yet to be deleted."""
+    return list(await connection.scalars(delete(ExampleRow).where(where).returning(ExampleRow.sha256)))
+
+
+async def forget_place(connection: AsyncConnection, place_id: int) -> None:
+    """A channel with its threads, or a thread, and all that hangs on it."""
+    where = (ChannelRow.id == place_id) | (ChannelRow.parent_id == place_id)
+    ids = [place_id, *await connection.scalars(select(ChannelRow.id).where(where))]
+    await forget_set(connection, ids)
     await connection.execute(delete(ChannelRow).where(where))
     await delete_unheld(connection, true(), true())
 
 
 async def forget_server(connection: AsyncConnection, server_id: int) -> None:
-    await _forget_scopes(connection, select(literal(server_id)), servers=True)
-    await forget_places(connection, ChannelRow.server_id == server_id)
+    for row in (SettingsRow, ExampleRow, ChannelRow):
+        await connection.execute(delete(row).where(row.server_id == server_id))
     await connection.execute(delete(ServerRow).where(ServerRow.id == server_id))
+    await delete_unheld(connection, true(), true())
+
+
+async def forget_set(connection: AsyncConnection, place_ids: Sequence[int]) -> None:
+    """What was set in these places."""
+    for row in (SettingsRow, ExampleRow):
+        here = row.scope_id.in_(place_ids) & row.is_server.is_(False)
+        await connection.execute(delete(row).where(here))
 
 
 async def photos_of(connection: AsyncConnection, message_id: int) -> set[str]:
@@ -93,8 +111,3 @@ async def delete_unheld(
         )
     )
     return deleted
-
-
-async def _forget_scopes(connection: AsyncConnection, ids: Select[int], *, servers: bool) -> None:
-    for row in (SettingsRow, ExampleRow):
-        await connection.execute(delete(row).where(row.scope_id.in_(ids), row.is_server.is_(servers)))

@@ -9,8 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.conversation.channel_settings import Mode
-from bot.conversation.keeping import Part
-from bot.conversation.ports import Outcome, RequestState
+from bot.conversation.requests import Outcome, Part, RequestState
 from bot.store.tables import RequestRow
 
 OWED = (RequestState.WAITING, RequestState.RUNNING)

@@ -20,7 +20,7 @@ from bot.conversation.messages import (
     Reference,
     Remembered,
 )
-from bot.conversation.ports import Request, RequestState
+from bot.conversation.requests import Request, RequestState
 from bot.store.tables import (
     ChannelRow,
     MessagePhotoRow,

@@ -65,6 +65,8 @@ class SettingsRow(Base):
 
     scope_id: Mapped[Snowflake]
     is_server: Mapped[bool] = mapped_column(primary_key=True)
+    server_id: Mapped[int | None] = mapped_column(index=True)
+    """The server that it is in, or is."""
     settings: Mapped[dict[str, Any]]
 
 
@@ -212,5 +214,11 @@ class ExampleRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     scope_id: Mapped[int] = mapped_column(index=True)
     is_server: Mapped[bool]
+    server_id: Mapped[int | None] = mapped_column(index=True)
+    """As in `SettingsRow`."""
     sha256: Mapped[Sha256]
     answer: Mapped[str]
+    # Whose it is, see `Owners`; unknown in rows from before revision 0006.
+    shown_by: Mapped[int | None] = mapped_column(index=True)
+    written_by: Mapped[int | None] = mapped_column(index=True)
+    message_id: Mapped[int | None] = mapped_column(index=True)

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.conversation.ports import Outcome
+from bot.conversation.requests import Outcome
 from bot.store.outcomes import NO_OUTCOME, OUTCOME, columns_of, outcome_of
 from bot.store.tables import RequestRow, VersionRow
 

@@ -8,8 +8,7 @@ from sqlalchemy import ColumnElement, delete, func
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.conversation.messages import Message, Person, Place
-from bot.conversation.ports import StoredPhoto
+from bot.conversation.messages import Message, Person, Place, StoredPhoto
 from bot.store.forgetting import delete_unheld_photos
 from bot.store.tables import ChannelRow, MessagePhotoRow, MessageRow, PersonRow, PhotoRow, ServerRow
 

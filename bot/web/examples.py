@@ -10,9 +10,10 @@ from aiohttp import web
 
 from bot.conversation.few_shot import MAX_EXAMPLES
 from bot.conversation.inputs import UnusableInputError, read_answer
+from bot.conversation.keeping import Owners
 from bot.conversation.messages import Place, Scope, SkippedPhoto
-from bot.conversation.ports import Store
 from bot.conversation.service import ReplyService
+from bot.conversation.store import Store
 from bot.web.security import Refused
 from bot.web.sessions import Session
 from bot.web.uploads import read_form
@@ -35,7 +36,8 @@ class Examples:
 
     async def add(self, request: web.Request) -> web.Response:
         """A form: `photo` and `answer`."""
-        place = Session.required(request).place
+        session = Session.required(request)
+        place, person = session.place, session.person
         form = await read_form(request, self.decoders, max_bytes=MAX_BYTES)
         if not form.photos:
             raise Refused(400, "An example needs a picture: add one.")
@@ -48,7 +50,7 @@ class Examples:
             raise Refused(400, str(error)) from error
         if len(await self.store.examples(place.scopes)) >= MAX_EXAMPLES:
             raise Refused(409, f"There are {MAX_EXAMPLES} examples: remove one first.")
-        await self.store.add_example(Scope(place.id), photo, answer)
+        await self.store.add_example(Scope(place.id), photo, answer, Owners(person.id, person.id))
         return web.json_response(await shown_examples(self.service, place), status=201)
 
     async def remove(self, request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Whether the program does its work, for supervisors (/healthz) and for Prometheus (/metrics)."""
+"""Whether the program does its work, for supervisors (/healthz) and Prometheus (/metrics)."""
 
 from __future__ import annotations
 
@@ -18,29 +18,36 @@ CHECK_S = 5.0
 """A check that takes longer has failed."""
 
 
-def add_health(app: web.Application, checks: Mapping[str, Check], metrics: Metrics) -> None:
-    """Adds both pages to `app`; `checks`, by name, are what has to be so."""
+class Health:
+    """What has to be so: `checks`, by name."""
 
-    async def results() -> dict[str, bool]:
-        found = {name: await _passed(name, check) for name, check in checks.items()}
-        for name, passed in found.items():
-            metrics.check.labels(name).set(passed)
+    def __init__(self, checks: Mapping[str, Check], metrics: Metrics) -> None:
+        self._checks = checks
+        self._metrics = metrics
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/healthz", self._health), web.get("/metrics", self._page)]
+
+    async def results(self) -> dict[str, bool]:
+        """Whether each is passed now."""
+        passed = await asyncio.gather(*(_passed(name, check) for name, check in self._checks.items()))
+        found = dict(zip(self._checks, passed, strict=True))
+        for name, is_passed in found.items():
+            self._metrics.check.labels(name).set(is_passed)
         return found
 
-    async def health(_request: web.Request) -> web.Response:
-        found = await results()
+    async def _health(self, _request: web.Request) -> web.Response:
+        found = await self.results()
         well = all(found.values())
         return web.json_response(
             {"status": "ok" if well else "failing", "checks": found}, status=200 if well else 503
         )
 
-    async def page(_request: web.Request) -> web.Response:
-        await results()
+    async def _page(self, _request: web.Request) -> web.Response:
+        await self.results()
         return web.Response(
-            body=metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+            body=self._metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )
-
-    app.add_routes([web.get("/healthz", health), web.get("/metrics", page)])
 
 
 async def _passed(name: str, check: Check) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import aiohttp
@@ -16,11 +17,14 @@ from prometheus_client import (
     ProcessCollector,
 )
 from prometheus_client.exposition import generate_latest
+from prometheus_client.samples import Sample
 
-from bot.conversation.ports import Outcome
+from bot.conversation.requests import Outcome
+from bot.conversation.reviving import RevivedEngine
 from bot.conversation.service import ReplyService
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+LAG = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 TOKENS_PER_SECOND = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -29,7 +33,11 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
+        self.on_outcome: list[Callable[[Outcome], None]] = []
+        """Told of each outcome too."""
+        self._service: ReplyService | None = None
+        self._engine: RevivedEngine | None = None
+        self._process = ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._requests = Counter(
             "idefics_bot_requests", "Requests that are over, by how they ended.", ["state"], registry=registry
@@ -70,25 +78,44 @@ class Metrics:
             ["logger"],
             registry=registry,
         )
-        self._in_flight = Gauge(
+        self._edits = Counter(
+            "idefics_bot_discord_edits",
+            "Edits of messages that Discord accepted: answers that grow.",
+            registry=registry,
+        )
+        self.lag = Histogram(
+            "idefics_bot_loop_lag_seconds", "How late the event loop was.", buckets=LAG, registry=registry
+        )
+        in_flight = Gauge(
             "idefics_bot_requests_in_flight", "Requests that wait or are being answered.", registry=registry
         )
-        self._waiting = Gauge(
-            "idefics_bot_requests_waiting", "Requests without any text yet.", registry=registry
-        )
+        in_flight.set_function(lambda: self.in_flight)
+        waiting = Gauge("idefics_bot_requests_waiting", "Requests without any text yet.", registry=registry)
+        waiting.set_function(lambda: self.waiting)
         memory = Gauge(
             "idefics_bot_device_memory_bytes", "What torch holds on accelerators.", registry=registry
         )
-        memory.set_function(device_bytes)
+        memory.set_function(self.device_bytes)
         self.check = Gauge(
             "idefics_bot_check", "1 where a check of /healthz is passed.", ["name"], registry=registry
         )
 
-    def watch(self, service: ReplyService) -> None:
-        self._in_flight.set_function(lambda: service.in_flight)
-        self._waiting.set_function(lambda: service.waiting)
+    def watch(self, service: ReplyService, engine: RevivedEngine) -> None:
+        """From now on the figures are theirs."""
+        self._service = service
+        self._engine = engine
+
+    @property
+    def in_flight(self) -> int:
+        return self._service.in_flight if self._service is not None else 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self._service.line) if self._service is not None else 0
 
     def count_outcome(self, outcome: Outcome) -> None:
+        for tell in self.on_outcome:
+            tell(outcome)
         self._requests.labels(outcome.state).inc()
         self._queued.observe(outcome.queued_seconds)
         for kind, count in (
@@ -112,7 +139,10 @@ class Metrics:
             _context: SimpleNamespace,
             params: aiohttp.TraceRequestEndParams,
         ) -> None:
-            self._discord.labels(params.method, str(params.response.status)).inc()
+            status = params.response.status
+            self._discord.labels(params.method, str(status)).inc()
+            if params.method == "PATCH" and status < 400 and "/messages/" in params.url.path:
+                self._edits.inc()
 
         trace.on_request_end.append(ended)
         return trace
@@ -130,10 +160,36 @@ class Metrics:
     def text(self) -> bytes:
         return generate_latest(self.registry)
 
+    def totals(self) -> dict[str, float]:
+        """What only grows: `pieces` of answers, `edits`, `refused` (for being too many), `errors`."""
+        answers = list(_samples(self._discord))
+        return {
+            "pieces": self._engine.pieces if self._engine is not None else 0,
+            "edits": sum(sample.value for sample in _samples(self._edits)),
+            "refused": sum(sample.value for sample in answers if sample.labels["status"] == "429"),
+            "errors": sum(sample.value for sample in _samples(self._errors)),
+        }
 
-def device_bytes() -> float:
-    """Allocated by torch on all accelerators; 0 without any, or before torch is used."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return 0.0
-    return float(sum(torch.cuda.memory_allocated(device) for device in range(torch.cuda.device_count())))
+    def requests_by_state(self) -> dict[str, int]:
+        """How many are over, by how they ended."""
+        return {sample.labels["state"]: int(sample.value) for sample in _samples(self._requests)}
+
+    def memory_bytes(self) -> float:
+        """Of the process, as the system counts it; 0 where it does not tell."""
+        samples = (sample for metric in self._process.collect() for sample in metric.samples)
+        return next((one.value for one in samples if one.name == "process_resident_memory_bytes"), 0.0)
+
+    @staticmethod
+    def device_bytes() -> float:
+        """Allocated by torch on all accelerators; 0 without any, or before torch is used."""
+        torch = sys.modules.get("torch")
+        if torch is None or not torch.cuda.is_available():
+            return 0.0
+        return float(sum(torch.cuda.memory_allocated(device) for device in range(torch.cuda.device_count())))
+
+
+def _samples(counter: Counter) -> Iterator[Sample]:
+    """Without the times at which they began."""
+    return (
+        sample for metric in counter.collect() for sample in metric.samples if sample.name.endswith("_total")
+    )

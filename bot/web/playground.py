@@ -15,13 +15,16 @@ from aiohttp import web
 from bot.conversation.channel_settings import ChannelSettings, Mode
 from bot.conversation.inputs import UnusableInputError, checked_labels
 from bot.conversation.messages import Message, Origin, Place, Scope, SkippedPhoto
-from bot.conversation.ports import Refusal, Request, Store
+from bot.conversation.requests import Refusal, Request
 from bot.conversation.service import ReplyService
-from bot.web.boards import Board, Boards, Event, Question
+from bot.conversation.store import Store
+from bot.web.boards import Board, Boards, Event
 from bot.web.examples import Examples, shown_examples
+from bot.web.privacy import OwnData
 from bot.web.samples import sample_drawing
 from bot.web.security import Refused, add_headers, guard, is_loopback
 from bot.web.sessions import Session
+from bot.web.shown import Question
 from bot.web.snowflakes import Snowflakes
 from bot.web.tokens import require
 from bot.web.transcript import AFTER_ALL, MOST_MESSAGES, transcript
@@ -66,6 +69,7 @@ class Playground:
                 web.post("/requests/{id:[0-9]{1,19}}/continue", self.continue_answer),
                 web.post("/requests/{id:[0-9]{1,19}}/versions/{version:[0-9]{1,9}}", self.show_version),
                 *Examples(self.service, self.store, self.decoders).routes(),
+                *OwnData(self.service, self.store, self.boards).routes(),
                 web.delete("/conversation", self.forget),
                 web.get("/photos/{sha256:[0-9a-f]{64}}", self.photo),
                 web.get("/samples/{seed:[0-9]{1,9}}.png", self.sample),
@@ -171,7 +175,7 @@ class Playground:
             if not message.by_bot
         ]:
             for question in questions:
-                await self.service.deleted(question)
+                await self.service.erasing.deleted(question)
                 board.forget(question)
         await self.store.erase_traces()
         return web.Response(status=204)

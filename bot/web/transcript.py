@@ -6,8 +6,9 @@ from typing import Any
 
 from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.messages import Place
-from bot.conversation.ports import Store
-from bot.web.boards import Answer, Board, Question
+from bot.conversation.store import Store
+from bot.web.boards import Board
+from bot.web.shown import Answer, Question
 
 MOST_MESSAGES = 400
 AFTER_ALL = 2**63 - 1

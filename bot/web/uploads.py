@@ -11,9 +11,8 @@ from itertools import count
 
 from aiohttp import BodyPartReader, MultipartReader, web
 
-from bot.conversation.messages import PhotoOffer, SkippedPhoto
+from bot.conversation.messages import PhotoOffer, SkippedPhoto, StoredPhoto
 from bot.conversation.photos import normalise
-from bot.conversation.ports import StoredPhoto
 from bot.web.security import Refused
 
 MAX_PHOTOS = 10

@@ -118,19 +118,28 @@ class ContextMemory:
         sequence.slots = {view: self.pictures.take(pictures[view]) for view in seen}
         return sequence
 
-    def release(self, sequence: TokenSequence, *, poisoned: bool = False) -> None:
-        """Ends a sequence's use of memory; `poisoned` if what was computed for it is no numbers."""
+    def release(self, sequence: TokenSequence, *, poisoned: bool = False, forgotten: bool = False) -> None:
+        """Ends a sequence's use of memory; `poisoned` if what was computed for it is no numbers.
+
+        Its pictures stay for others unless it is one or the other.
+        """
         pages = sequence.pages + sequence.spare
         if poisoned:
             self._clear([page for page in pages if self.pool.users(page) == 1])
         self.pool.release(pages)
         for view in sequence.slots:
-            self.pictures.release(sequence.pictures[view].digest, forget=poisoned)
+            self.pictures.release(sequence.pictures[view].digest, forget=poisoned or forgotten)
         sequence.pages, sequence.spare, sequence.slots = [], [], {}
 
     def remember(self, sequence: TokenSequence, tokens: int) -> None:
         """Keeps the first `tokens` tokens of a sequence, all of them computed, for later ones."""
         self.prefixes.remember(sequence.beginning(tokens), sequence.pages)
+
+    def forget(self) -> None:
+        """Nothing that no sequence uses is kept any more."""
+        while self.prefixes.forget():
+            pass
+        self.pictures.forget()
 
     def copy_pages(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Copies pages, each from its first to its second number."""

@@ -71,7 +71,7 @@ class Job:
     def release(self, memory: ContextMemory, *, poisoned: bool = False) -> None:
         """Gives its memory back."""
         if self._sequence is not None:
-            memory.release(self._sequence, poisoned=poisoned)
+            memory.release(self._sequence, poisoned=poisoned, forgotten=self.request.is_forgotten)
             self._sequence = None
 
     def abandon(self) -> None:

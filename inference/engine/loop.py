@@ -77,6 +77,9 @@ class ContinuousEngine:
             or any(request.ready for request in self._line.waiting())
         )
 
+    def forget(self) -> None:
+        self.machine.memory.forget()
+
     @torch.no_grad()
     def step(self) -> None:
         self._drop_cancelled()
@@ -142,7 +145,7 @@ class ContinuousEngine:
             length = len(job.token_ids)
             # Beams put other things into a page that the prompt ends in.
             kept = length - length % PAGE_SIZE if isinstance(job, BeamGeneration) else length
-            self.machine.memory.remember(job.sequence, kept)
+            self._remember(job, kept)
             if isinstance(job, Ranking):
                 job.begin(logits[number])
                 self._ranking.append(job)
@@ -169,8 +172,12 @@ class ContinuousEngine:
             return
         if isinstance(job, Generation):
             # The last token was chosen but perhaps not computed.
-            self.machine.memory.remember(job.sequence, len(job.sequence.token_ids) - 1)
+            self._remember(job, len(job.sequence.token_ids) - 1)
         self._release(job)
+
+    def _remember(self, job: Job, tokens: int) -> None:
+        if not job.request.is_forgotten:
+            self.machine.memory.remember(job.sequence, tokens)
 
     def _fail(self, job: Job, error: Exception) -> None:
         """Fails a request with a sentence for whoever asked, and the whole story for the log."""

@@ -68,6 +68,11 @@ class PictureCache:
             if forget or digest in self.waiting:
                 self._forget(digest)
 
+    def forget(self) -> None:
+        """Forgets all that are not in use."""
+        for digest in [digest for digest in self._slot_of if digest not in self._users]:
+            self._forget(digest)
+
     def _forget(self, digest: bytes) -> None:
         self.waiting.pop(digest, None)
         self._free.append(self._slot_of.pop(digest))

@@ -24,9 +24,8 @@ from bot.bridge.bars import draw_bars
 from bot.bridge.buttons import Controls, buttons
 from bot.bridge.panel import SETTINGS, panel_embed, panel_view
 from bot.conversation.channel_settings import ChannelSettings, Mode, Trigger
-from bot.conversation.keeping import Part
 from bot.conversation.messages import Person, Place, PlaceKind
-from bot.conversation.ports import Request, RequestState
+from bot.conversation.requests import Part, Request, RequestState
 from bot.conversation.sources import Source, resolved
 from bot.languages.words import ENGLISH
 from inference import load_engine, tasks

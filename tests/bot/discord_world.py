@@ -19,9 +19,8 @@ from simcord.builders import ChannelHandle, GuildHandle
 from bot.client import IdeficsClient
 from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.limits import Limits
-from bot.conversation.messages import PhotoOffer, SkippedPhoto
+from bot.conversation.messages import PhotoOffer, SkippedPhoto, StoredPhoto
 from bot.conversation.photos import normalise
-from bot.conversation.ports import StoredPhoto
 from bot.conversation.service import ReplyService
 from bot.store.repository import SqlStore
 from tests.fake_engine import FakeEngine, Script

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.logs import configure_logs
-from bot.settings import LogSettings, SettingsError
+from bot.settings.loading import SettingsError
+from bot.settings.sections import LogSettings
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bot.conversation.channel_settings import ChannelSettings, History, Mode, Threads, Trigger
-from bot.settings import Settings, SettingsError, load_settings
+from bot.settings.loading import SettingsError, load_settings
+from bot.settings.sections import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -69,11 +70,36 @@ def test_a_list_in_a_variable_is_separated_by_commas(monkeypatch: pytest.MonkeyP
     assert load_settings().discord.media_hosts == ("media.example", "cdn.example:8080")
 
 
-def test_what_holds_where_nobody_has_set_anything() -> None:
-    written("[replies]\nmode = 'vqa'\ntrigger = 'every picture'\nthreads = 'never'\nhistory = 'all'")
-    replies = load_settings().replies
-    set_here = ChannelSettings(Mode.VQA, Trigger.EVERY_PICTURE, Threads.NEVER, History.ALL)
-    assert ChannelSettings(**replies.model_dump()) == set_here
+def test_what_holds_where_nobody_has_set_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_here = ChannelSettings(
+        Mode.VQA,
+        Trigger.EVERY_PICTURE,
+        Threads.NEVER,
+        History.ALL,
+        labels=("cat", "a dog, or two"),
+        prefix="A photo of",
+        max_new_tokens=30,
+        temperature=0.5,
+        streaming=False,
+        language="ar",
+    )
+    written(
+        """[replies]
+        mode = "vqa"
+        trigger = "every picture"
+        threads = "never"
+        history = "all"
+        labels = ["cat", "a dog, or two"]
+        prefix = "A photo of"
+        max_new_tokens = 30
+        temperature = 0.5
+        streaming = false
+        language = "ar"
+        """
+    )
+    assert ChannelSettings(**load_settings().replies.model_dump()) == set_here
+    monkeypatch.setenv("IDEFICS_BOT_REPLIES__LABELS", 'house, "tree, or bush"')
+    assert load_settings().replies.labels == ("house", "tree, or bush")
 
 
 def test_the_address_of_the_api_has_no_slash_at_its_end() -> None:
@@ -103,6 +129,18 @@ def test_the_address_of_the_api_has_no_slash_at_its_end() -> None:
         (
             "[replies]\nthreads = 'sometimes'",
             "The setting replies.threads in idefics-bot.toml is wrong: input should be 'always', 'photo' or",
+        ),
+        (
+            "[replies]\nlabels = ['cat', 'CAT']",
+            "The setting replies.labels in idefics-bot.toml is wrong: give at least two different labels,",
+        ),
+        (
+            "[replies]\nprefix = ' '",
+            "The setting replies.prefix in idefics-bot.toml is wrong: the prefix is empty: write how ",
+        ),
+        (
+            "[replies]\nlanguage = 'tlh'",
+            "The setting replies.language in idefics-bot.toml is wrong: choose one of en, ",
         ),
         ("[web\nport = 1", "idefics-bot.toml is not TOML: "),
     ],

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,7 @@ class Crashing:
             "limits.per_minute_per_person = 100000\n"
             "limits.in_flight_per_server = 100000",
         )
-        self.log = folder / "bot.log"
+        self.log, self.database = folder / "bot.log", folder / "bot.sqlite3"
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, **variables: str) -> None:
@@ -101,13 +103,29 @@ class Crashing:
         return wrong if wrong or not replies else [f"of no question: {replies}"]
 
     async def until_all_are_answered(self, within: float = 60.0) -> None:
-        try:
-            await self.discord.wait_for(lambda: not self.unanswered(), within=within)
-        except AssertionError:
-            wrong = self.unanswered()
-            raise AssertionError(
-                f"{len(wrong)} of {len(self.questions)}: {wrong[:5]}\n{self.tail()}"
-            ) from None
+        """Returns once they are. However many they are, one more has to be answered `within` some seconds."""
+
+        def fewer_than(number: int) -> bool:
+            return len(self.unanswered()) < number
+
+        left = len(self.questions) + 1
+        while left:
+            try:
+                await self.discord.wait_for(partial(fewer_than, left), within=within)
+            except AssertionError:
+                wrong = self.unanswered()
+                raise AssertionError(
+                    f"{len(wrong)} of {len(self.questions)}: {wrong[:5]}\n{self.states()}\n{self.tail()}"
+                ) from None
+            left = len(self.unanswered())
+
+    def states(self) -> list[tuple[object, ...]]:
+        """What the bot's database says of what is not over."""
+        with closing(sqlite3.connect(self.database)) as database:
+            return database.execute(
+                "SELECT id, state, (SELECT count(*) FROM request_answers WHERE request_id = requests.id) "
+                "FROM requests WHERE state IN ('waiting', 'running') LIMIT 20"
+            ).fetchall()
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ END_S = 20.0
 """In which the program promises to end."""
 
 
-def write_settings(folder: Path, discord: StandIn, checkpoint: str, more: str = "") -> Path:
+def write_settings(folder: Path, discord: StandIn, checkpoint: str, more: str = "", *, port: int = 0) -> Path:
     """A settings file, with the database beside it; `more` is further TOML."""
     file = folder / "idefics-bot.toml"
     lines = [
@@ -30,7 +30,7 @@ def write_settings(folder: Path, discord: StandIn, checkpoint: str, more: str = 
         f'model.checkpoint = "{checkpoint}"',
         'model.device = "cpu"',
         f'store.url = "sqlite+aiosqlite:///{folder / "bot.sqlite3"}"',
-        "web.port = 0",
+        f"web.port = {port}",
         more,
     ]
     file.write_text("\n".join(lines), encoding="utf-8")

@@ -12,7 +12,7 @@ import sys
 
 from bot.__main__ import main
 from bot.cli import run
-from bot.settings import ModelSettings
+from bot.settings.sections import ModelSettings
 from inference.prompt import Prompt
 from inference.surface import Options
 from tests.fake_engine import FakeEngine

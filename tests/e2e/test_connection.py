@@ -19,7 +19,7 @@ from bot.cli.run import serve_discord
 from bot.client import IdeficsClient
 from bot.conversation.limits import Limits
 from bot.conversation.service import ReplyService
-from bot.settings import DiscordSettings, Settings, StoreSettings, WebSettings
+from bot.settings.sections import DiscordSettings, Settings, StoreSettings, WebSettings
 from bot.store.repository import SqlStore
 from tests.fake_engine import FakeEngine, Script
 from tests.standin import faults

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.bridge import api
-from bot.conversation import running
+from bot.conversation import run
 from tests.e2e.test_connection import CREATE, Scene, tell
 from tests.standin import faults
 
@@ -19,7 +19,7 @@ WITHOUT_RETRY_AFTER = faults.Answer(429, {"message": "You are being rate limited
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "TIMEOUT_S", 0.5)
-    monkeypatch.setattr(running, "RETRY_AFTER_S", (0.0, 0.0, 0.0, 0.0))
+    monkeypatch.setattr(run, "RETRY_AFTER_S", (0.0, 0.0, 0.0, 0.0))
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.web.serving import bind
 from inference.demo.drawing import Style, draw_scene
 from inference.demo.world import Scene, Thing
-from inference.loading import DEMO_FOLDER
 from tests.e2e.checkpoints import write_endless_checkpoint
 from tests.e2e.process import END_S, START_S, running, started, write_settings
 from tests.standin.rest import Call
@@ -118,39 +118,23 @@ def test_answers_under_way_are_stopped_or_taken_up_after_a_restart(tmp_path: Pat
     tell(story)
 
 
-def test_a_wrong_token_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_what_is_wrong_at_the_start_is_told_in_a_sentence(tmp_path: Path) -> None:
     async def story(discord: StandIn) -> None:
-        async with started(write_settings(tmp_path, discord, "demo"), "wrong") as bot:
-            status = await asyncio.wait_for(bot.process.wait(), START_S)
-        said = bot.log.read_text(encoding="utf-8").strip()
-        assert (status, said.count("\n"), "refuses the token" in said) == (2, 0, True), said
+        async def said_by(token: str, port: int = 0) -> str:
+            """The last line of the log, of a bot that ends by itself."""
+            settings = write_settings(tmp_path, discord, "demo", port=port)
+            settings.with_suffix(".log").unlink(missing_ok=True)
+            async with started(settings, token) as bot:
+                status = await asyncio.wait_for(bot.process.wait(), START_S)
+            said = bot.log.read_text(encoding="utf-8")
+            assert status == 2, said
+            assert "Traceback" not in said
+            return said.splitlines()[-1]
 
-    tell(story)
-
-
-@pytest.mark.skipif(not DEMO_FOLDER.exists(), reason="the built-in model is not there")
-def test_a_conversation_about_a_drawing_goes_on_after_a_restart(tmp_path: Path) -> None:
-    async def story(discord: StandIn) -> None:
-        channel = discord.add_channel(discord.add_server())
-        alice = discord.add_person("Alice")
-        settings = write_settings(tmp_path, discord, "demo")
-        async with running(discord, settings) as bot:
-            question = await alice.send(
-                channel, f"{discord.bot.mention} What is in this image?", pictures=[drawing()]
-            )
-            answer = await finished(discord, question)
-            assert "red circle" in answer.content
-            await discord.wait_for(lambda: question.thread, "the thread")
-            follow_up = await alice.send(question.thread, "What colour is the circle?")
-            assert "red" in (await finished(discord, follow_up)).content
-            assert (await bot.terminate())[0] == 0
-
-        missed = await alice.send(channel, f"{discord.bot.mention} Hello!")
-        async with running(discord, settings) as bot:
-            assert (await finished(discord, missed)).content.strip()
-            later = await alice.send(question.thread, "What shape is it?")
-            assert "circle" in (await finished(discord, later)).content
-            assert (await bot.terminate())[0] == 0
-        assert_requests_keep_the_rules(discord)
+        assert "refuses the token" in await said_by("wrong")
+        assert "set DISCORD_TOKEN" in await said_by("")
+        with bind("127.0.0.1", 0) as taken:
+            port = taken.getsockname()[1]
+            assert f"port {port}: another program uses it" in await said_by(discord.token, port)
 
     tell(story)

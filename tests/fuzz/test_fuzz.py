@@ -19,9 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bot.conversation.messages import Person, Photo, Remembered, SkippedPhoto
+from bot.conversation.messages import Person, Photo, Remembered, SkippedPhoto, StoredPhoto
 from bot.conversation.photos import MAX_SIDE, normalise
-from bot.conversation.ports import StoredPhoto
 from bot.conversation.turns import exchanges
 from inference import tasks
 from inference.prompt import END_OF_UTTERANCE, Prompt, PromptEncoder

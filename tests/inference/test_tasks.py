@@ -284,6 +284,9 @@ class FakeEngine:
         ranked = [(label, self._log_probabilities[label]) for label in labels]
         return sorted(ranked, key=lambda each: -each[1])
 
+    async def forget(self) -> None:
+        raise NotImplementedError
+
     async def aclose(self) -> None:
         raise NotImplementedError
 

@@ -26,9 +26,13 @@ class Scripted:
         self._line = line
         self._act = act
         self.running: list[Request] = []
+        self.forgotten = 0
 
     def has_work(self) -> bool:
         return bool(self._line.waiting())
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
     def step(self) -> None:
         request = self._line.waiting()[0]
@@ -76,6 +80,66 @@ def test_a_driver_that_fails_fails_what_it_was_running_and_goes_on(caplog: pytes
         request.options = Options(max_new_tokens=2)
         worker.submit(request)
         assert await result == REPLY
+        worker.close()
+        await worker.ended()
+
+    asyncio.run(main())
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_what_runs_and_waits_is_marked_when_it_is_to_be_forgotten() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def act(request: GenerationRequest) -> None:
+        begun.set()
+        go_on.wait()
+        request.listener.finish(REPLY)
+
+    async def main() -> None:
+        worker = Worker(Line(10))
+        drivers: list[Scripted] = []
+
+        def make() -> Scripted:
+            drivers.append(Scripted(worker.line, act))
+            return drivers[0]
+
+        worker.start(make, lambda error: None)
+        first, second = asked(), asked()
+        worker.submit(first[0])
+        worker.submit(second[0])
+        await asyncio.to_thread(begun.wait)
+        forgetting = asyncio.create_task(worker.forget())
+        await asyncio.sleep(0)
+        assert drivers[0].forgotten == 0
+        go_on.set()
+        await forgetting
+        assert drivers[0].forgotten == 1
+        await second[1]
+        assert second[0].is_forgotten
+        last = asked()
+        worker.submit(last[0])
+        await last[1]
+        assert not last[0].is_forgotten
+        worker.close()
+        await worker.ended()
+        with pytest.raises(EngineError, match="closed"):
+            await worker.forget()
+
+    asyncio.run(main())
+
+
+def test_a_driver_that_cannot_forget_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Scripted, "forget", lambda _: 1 / 0)
+
+    async def main() -> None:
+        worker = started(lambda request: request.listener.finish(REPLY))
+        with pytest.raises(EngineError, match="log"):
+            await worker.forget()
+        request, result = asked()
+        worker.submit(request)
+        await result
         worker.close()
         await worker.ended()
 

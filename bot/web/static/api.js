@@ -65,6 +65,15 @@ export async function removeExample(id) {
   return (await request("DELETE", `/examples/${id}`)).json();
 }
 
+/** How much is kept of this browser's conversation, and for how many days. */
+export async function kept() {
+  return (await request("GET", "/own")).json();
+}
+
+export function forgetAll() {
+  return send("DELETE", "/own");
+}
+
 export function forgetConversation() {
   return send("DELETE", "/conversation");
 }

@@ -1,6 +1,6 @@
 // Questions and answers on the page.
 
-import { element, icon } from "./dom.js";
+import { byId, element, icon } from "./dom.js";
 import { plural, t } from "./words.js";
 
 const UNFINISHED = new Set(["waiting", "running"]);
@@ -109,13 +109,15 @@ export class Conversation {
     }
     const notes = answer.text || isUnfinished || answer.notes.length ? answer.notes : [WITHOUT_TEXT[answer.state]];
     parts.push(...notes.map((note) => element("p", { className: "note", dir: "auto", textContent: note })));
-    const button = isUnfinished
-      ? this.#button("stop", t("Stop"), () => this.onStop(answer.request))
-      : this.#button("again", t("Regenerate"), () => this.onRegenerate(answer.request));
     if (answer.rankings.length) {
       parts.push(...answer.rankings.map(rankingElement));
     }
-    const below = element("div", { className: "below" }, button);
+    const below = element("div", { className: "below" });
+    if (isUnfinished) {
+      below.append(this.#button("stop", t("Stop"), () => this.onStop(answer.request)));
+    } else if (answer.regenerates) {
+      below.append(this.#button("again", t("Regenerate"), () => this.onRegenerate(answer.request)));
+    }
     if (!isUnfinished && answer.continues) {
       below.append(this.#button("continue", t("Continue"), () => this.onContinue(answer.request)));
     }
@@ -125,9 +127,9 @@ export class Conversation {
     if (answer.speed) {
       below.append(element("span", { className: "speed", textContent: speedText(answer.speed) }));
     }
-    place.replaceChildren(...parts, below);
+    place.replaceChildren(...parts, ...(below.hasChildNodes() ? [below] : []));
     if (hadFocus) {
-      button.focus();
+      (below.querySelector("button") ?? byId("text")).focus();
     }
   }
 

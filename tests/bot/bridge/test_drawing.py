@@ -10,7 +10,8 @@ from bot.bridge import cards
 from bot.bridge.bars import MOST_BARS, can_be_drawn, described, draw_bars
 from bot.bridge.cards import ACCENT, MARGIN, MUTED, SCALE, WIDTH, Card
 from bot.bridge.plots import draw_statistics
-from bot.conversation.keeping import Day, Part, Statistics
+from bot.conversation.keeping import Day, Statistics
+from bot.conversation.requests import Part
 from bot.languages.words import ENGLISH, words_in
 
 ONE = Part("cat (75%)", ranked=(("cat", 0.75), ("dog", 0.25), ("horse", 0.0)))

@@ -12,8 +12,7 @@ from PIL import Image
 
 from bot.bridge.address import DiscordAddress
 from bot.bridge.fetching import MediaFetcher
-from bot.conversation.messages import PhotoOffer, SkippedPhoto
-from bot.conversation.ports import StoredPhoto
+from bot.conversation.messages import PhotoOffer, SkippedPhoto, StoredPhoto
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

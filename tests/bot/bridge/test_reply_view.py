@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.bridge.reply_view import final_contents
-from bot.conversation import running
+from bot.conversation import run
 from tests.bot.discord_world import World, picture, tell
 
 HOUR_S = 3600
@@ -149,7 +149,7 @@ def test_an_answer_that_the_servers_rules_do_not_allow_is_said_to_be_refused(tmp
 def test_the_end_of_an_answer_is_shown_when_discord_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "RETRY_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr(run, "RETRY_AFTER_S", (0.0, 0.0))
 
     async def story(world: World) -> None:
         held = world.event()

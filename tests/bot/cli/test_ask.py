@@ -142,13 +142,22 @@ def test_options_of_the_command_line_replace_those_of_the_task(run: Run, draw: D
     assert options.stop == tasks.story(Image.new("RGB", (1, 1))).options.stop
 
 
+@pytest.mark.parametrize("text", ["either/or?", "a/b", "What?", "3.5", "Really.", "etc. …"])
+def test_a_word_may_hold_a_slash_or_a_dot(text: str, run: Run) -> None:
+    engine = FakeEngine("Both.")
+    assert run("ask", text, engine=engine) == (0, "Both.\n", "")
+    assert text in engine.shown(0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ([], "Give a picture, a question or both"),
         (["gone.png", "What?"], "There is no file gone.png"),
         (["no/such", "What?"], "There is no file no/such"),
+        (["such/no"], "There is no file such/no"),
         (["https://example.org/a.png"], "save https://example.org/a.png first"),
+        (["a", "cat/dog", "here?"], 'in quotes, as one argument: "a cat/dog here?"'),
         (["what", "is", "this"], 'in quotes, as one argument: "what is this"'),
         (["a.png", "  "], "The text is empty"),
         (["text.png"], "text.png: This is not a picture"),
@@ -179,6 +188,7 @@ def test_bad_input_is_one_sentence_and_status_2(
     draw("a.png")
     (tmp_path / "text.png").write_text("not a picture")
     (tmp_path / "empty.png").touch()
+    (tmp_path / "such").mkdir()
     engine = FakeEngine()
     status, out, err = run("ask", *arguments, engine=engine)
     assert (status, out) == (2, "")

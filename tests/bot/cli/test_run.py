@@ -15,7 +15,8 @@ from bot.bridge.login import BAD_TOKEN, LoginError
 from bot.cli.run import NO_TOKEN, WITHOUT_CONTENT, serve_discord
 from bot.cli.sync import register
 from bot.cogs.telling import Telling
-from bot.settings import DiscordSettings, ModelSettings, Settings, StoreSettings, WebSettings
+from bot.settings.sections import DiscordSettings, ModelSettings, Settings, StoreSettings, WebSettings
+from bot.web.serving import AddressError, bind
 from tests.bot.discord_world import picture
 from tests.fake_engine import FakeEngine, Script
 from tests.standin import faults
@@ -216,6 +217,21 @@ def test_no_discord_there_is_one_sentence(tmp_path: Path) -> None:
         asyncio.run(
             serve_discord(settings(tmp_path, "http://127.0.0.1:9/api/v10", "token"), None)  # type: ignore[arg-type]
         )
+
+
+def test_a_port_in_use_is_told_before_the_model_is_loaded(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(30), StandIn() as standin:
+            with bind("127.0.0.1", 0) as taken:
+                web = WebSettings(port=taken.getsockname()[1])
+                taken_port = settings(tmp_path, standin.api_url, standin.token).model_copy(
+                    update={"web": web}
+                )
+                await serve_discord(taken_port, None)  # type: ignore[arg-type]
+
+    with pytest.raises(AddressError, match="another program uses it"):
+        asyncio.run(main())
+    assert not (tmp_path / "test.sqlite3").exists()
 
 
 def test_a_gateway_that_cannot_be_reached_at_the_start_is_one_sentence(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from simcord.actors import MemberActor
 
 from bot.bridge.convert import place
 from bot.conversation.channel_settings import ChannelSettings, Mode, Trigger
+from bot.conversation.keeping import Owners
 from bot.conversation.limits import Limits
-from bot.conversation.messages import PhotoOffer, Place, Scope
+from bot.conversation.messages import PhotoOffer, Place, Scope, StoredPhoto
 from tests.bot.discord_world import World, picture, tell
 from tests.fake_engine import Cut
 
@@ -241,8 +242,10 @@ def test_no_more_examples_than_a_list_can_show(tmp_path: Path) -> None:
         await mod.slash(world.channel, "examples add", picture=ATTACHED, answer="one")
         [example] = await world.store.examples(_place(world).scopes)
         photo = await world.service.fetch_photo(_offer(world))
+        assert isinstance(photo, StoredPhoto)
+        scope, owners = Scope(world.channel.id), Owners(1, 1)
         for _ in range(24):
-            await world.store.add_example(Scope(world.channel.id), photo, example.answer)  # type: ignore[arg-type]
+            await world.store.add_example(scope, photo, example.answer, owners)
         said = told(await mod.slash(world.channel, "examples add", picture=ATTACHED, answer="more"))
         assert said == "There are 25 examples, and no more are possible: remove one first."
 
@@ -412,6 +415,7 @@ def test_a_classifying_channel_shows_bars(tmp_path: Path) -> None:
         assert answer.content == "house (67%)"
         [bars] = answer.attachments
         assert bars.description == "house 67%, tree 33%"
+        assert world.labels(answer) == ["Delete"], "weighed once more, it would be the same"
         await world.alice.send(world.thread(), "why?")
         assert "[red]" in world.engine.shown(0)
         assert world.answer(world.thread()).attachments == []

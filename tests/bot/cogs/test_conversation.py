@@ -256,6 +256,10 @@ def test_skipped_pictures_are_said_below_the_answer(tmp_path: Path) -> None:
         await world.ask("what?", b"no picture", picture())
         assert world.answer().content.startswith("A red square.\n-# I could not use 0.png")
         assert world.engine.pictures(0) == 1
+        await world.ask("what?", b"no picture")
+        unseen = world.answers()[-1]
+        assert unseen.content.startswith("I could not use 0.png")
+        assert world.labels(unseen) == ["Delete"], "there is nothing to ask"
 
     tell(tmp_path, story, "A red square.")
 

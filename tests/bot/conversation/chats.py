@@ -24,9 +24,11 @@ from bot.conversation.messages import (
     PlaceKind,
     Reference,
     SkippedPhoto,
+    StoredPhoto,
 )
 from bot.conversation.photos import normalise
-from bot.conversation.ports import Outcome, Request, RequestState, Store, StoredPhoto
+from bot.conversation.requests import Outcome, Request, RequestState
+from bot.conversation.store import Store
 from bot.languages.words import Words
 from bot.store.repository import SqlStore
 

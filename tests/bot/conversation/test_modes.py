@@ -9,9 +9,10 @@ import pytest
 
 from bot.conversation.channel_settings import History, Mode
 from bot.conversation.few_shot import fitting
-from bot.conversation.messages import Scope
+from bot.conversation.keeping import Owners
+from bot.conversation.messages import Scope, StoredPhoto
 from bot.conversation.photos import normalise
-from bot.conversation.ports import Request, RequestState, StoredPhoto
+from bot.conversation.requests import Request, RequestState
 from tests.bot.conversation.chats import ANNA, BEN, CHANNEL, DIRECT, THREAD, Clock, drawing, on_loop
 from tests.bot.conversation.test_service import scene
 from tests.fake_engine import Script
@@ -160,7 +161,7 @@ async def test_few_shot_shows_the_places_examples(folder: Path, clock: Clock) ->
         for colour, answer in (("red", "RED!"), ("green", "GREEN!")):
             photo = normalise(drawing(colour), colour)
             assert isinstance(photo, StoredPhoto)
-            await s.store.add_example(Scope(CHANNEL.id), photo, answer)
+            await s.store.add_example(Scope(CHANNEL.id), photo, answer, Owners(ANNA.id, ANNA.id))
         await s.ask("", "blue", place=CHANNEL, mentions_bot=True)
         assert s.engine.shown(0) == (
             "User:[red]Describe this image.\nAssistant: RED!\n"
@@ -176,7 +177,9 @@ async def test_examples_that_there_is_no_room_for_are_dropped(folder: Path, cloc
         for colour in ("red", "green", "blue"):
             photo = normalise(drawing(colour), colour)
             assert isinstance(photo, StoredPhoto)
-            await s.store.add_example(Scope(CHANNEL.id), photo, " ".join([colour] * 22))
+            await s.store.add_example(
+                Scope(CHANNEL.id), photo, " ".join([colour] * 22), Owners(ANNA.id, ANNA.id)
+            )
         examples = await s.store.examples(CHANNEL.scopes)
         shown, dropped = fitting(s.engine, examples, answer_tokens=30)
         assert [example.answer[:3] for example in dropped] == ["red"]

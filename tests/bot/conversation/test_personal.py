@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversation import running
+from bot.conversation import run
 from bot.conversation.channel_settings import History
-from bot.conversation.personal import Forgotten
-from bot.conversation.ports import RequestState
+from bot.conversation.personal import Amount
+from bot.conversation.requests import RequestState
 from bot.conversation.retention import retention
 from bot.store.errors import StoreError
 from bot.store.repository import SqlStore
-from tests.bot.conversation.chats import ANNA, BEN, CHANNEL, DIRECT, Clock, on_loop, open_store
+from tests.bot.conversation.chats import ANNA, BEN, CHANNEL, DIRECT, Clock, on_loop
 from tests.bot.conversation.test_service import scene
 from tests.bot.store.test_personal import everything_in
 
@@ -26,10 +26,11 @@ async def test_a_person_is_forgotten_while_answers_are_under_way(folder: Path, c
     async with scene(folder, clock, "Red.", ["Half", held], ["Ben's", held, " answer."]) as it:
         await it.ask("What is it?", "red", place=CHANNEL, mentions_bot=True)
         running_one = await it.receive(clock.message("And this?", "blue"))
+        await it.engine.until_held(1)
         waiting_one = await it.receive(clock.message("And that?"))
         ben = await it.receive(clock.message("Mine?", place=CHANNEL, author=BEN, mentions_bot=True))
         await it.engine.until_held(2)
-        assert await it.service.forget_person(ANNA.id) == Forgotten(messages=3, photos=2, answers=1)
+        assert await it.service.erasing.forget_person(ANNA.id) == Amount(messages=3, photos=2, answers=1)
         for request in (running_one, waiting_one):
             assert it.chat.views[request.id].outcome.state is RequestState.FORGOTTEN
             assert await it.store.request_of_question(request.id) is None
@@ -49,7 +50,7 @@ async def test_who_opted_out_is_seen_in_the_question_alone(folder: Path, clock: 
     async with scene(folder, clock) as it:
         await it.set(CHANNEL, history=History.ALL)
         await it.ask("Hello?", place=CHANNEL, mentions_bot=True)
-        await it.service.opt_out(ANNA.id)
+        await it.service.erasing.opt_out(ANNA.id)
         shown = clock.message("My picture", "red", place=CHANNEL)
         assert await it.service.receive(shown, it.chat) is None
         view = await it.ask("And mine?", "green", place=CHANNEL, mentions_bot=True)
@@ -68,7 +69,7 @@ async def test_a_question_that_is_owed_is_shown_to_its_author_alone(folder: Path
     held = asyncio.Event()
     async with scene(folder, clock, ["Ours", held]) as it:
         await it.set(CHANNEL, history=History.ALL)
-        await it.service.opt_out(ANNA.id)
+        await it.service.erasing.opt_out(ANNA.id)
         secret = clock.message("A secret?", "red", place=CHANNEL, mentions_bot=True)
         owed = await it.receive(secret)
         await it.engine.until_held(1)
@@ -83,7 +84,7 @@ async def test_a_question_that_is_owed_is_shown_to_its_author_alone(folder: Path
 async def test_an_answer_that_cannot_be_recorded_is_recorded_later(
     folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "RETRY_AFTER_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(run, "RETRY_AFTER_S", (0.0, 0.0, 0.0))
     failures = [StoreError("The disk is full.")] * 2
     finish = SqlStore.finish_request
 
@@ -107,7 +108,7 @@ async def test_what_may_no_longer_be_kept_goes_even_if_that_fails_at_first(
     failures = [StoreError("The disk is full.")]
     forget = SqlStore.forget_expired
 
-    async def failing(store: SqlStore, now: datetime, default_days: int) -> Forgotten:
+    async def failing(store: SqlStore, now: datetime, default_days: int) -> Amount:
         if failures:
             raise failures.pop()
         forgotten = await forget(store, now, default_days)
@@ -115,10 +116,13 @@ async def test_what_may_no_longer_be_kept_goes_even_if_that_fails_at_first(
         return forgotten
 
     monkeypatch.setattr(SqlStore, "forget_expired", failing)
-    message = clock.message("Long ago", place=DIRECT)  # months before today
-    async with open_store(folder) as store:
-        await store.record_message(message, [], addressed=True)
-        async with retention(store, 30, every_s=0.0):
+    message = clock.message("Long ago", place=DIRECT)
+    async with scene(folder, clock) as it:
+        await it.store.record_message(message, [], addressed=True)
+        clock.passes(days=31)
+        forgotten_by_engine = it.engine.forgotten
+        async with retention(it.service.erasing, every_s=0.0):
             await done.wait()
-        assert await store.message(message.id) is None
+        assert await it.store.message(message.id) is None
+        assert it.engine.forgotten > forgotten_by_engine
     assert "could not be forgotten" in caplog.text

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from bot.conversation import notes, running
+from bot.conversation import notes, run
 from bot.conversation.channel_settings import ChannelSettings, History, Mode, Threads, Trigger
 from bot.conversation.limits import Limits
 from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind, Scope
-from bot.conversation.ports import Refusal, Request, RequestState
+from bot.conversation.requests import Refusal, Request, RequestState
 from bot.conversation.service import ReplyService
 from bot.store.repository import SqlStore
 from inference.errors import EngineError
@@ -207,7 +207,7 @@ async def test_the_first_question_brings_what_was_said_before(folder: Path, cloc
         first = asyncio.create_task(receive("what was that?"))
         await s.pictures.until_fetched(3)  # at the same time: none of them has come yet
         second = asyncio.create_task(receive("and that?"))
-        deleted = asyncio.create_task(s.service.deleted(said[1].id))
+        deleted = asyncio.create_task(s.service.erasing.deleted(said[1].id))
         # What is read back does not hide that a message comes by itself.
         late = asyncio.create_task(s.service.receive(replace(said[2], mentions_bot=True), s.chat))
         await asyncio.sleep(0)
@@ -258,9 +258,9 @@ async def test_what_runs_in_a_place_that_is_deleted_ends(folder: Path, clock: Cl
         await s.pictures.held.wait()
 
         deletion = {
-            "thread": s.service.place_deleted(THREAD.id),
-            "channel": s.service.place_deleted(CHANNEL.id),
-            "server": s.service.server_left(THREAD.server_id or 0),
+            "thread": s.service.erasing.place_deleted(THREAD.id),
+            "channel": s.service.erasing.place_deleted(CHANNEL.id),
+            "server": s.service.erasing.server_left(THREAD.server_id or 0),
         }
         work = deletion.pop(gone)
         for other in deletion.values():
@@ -364,7 +364,7 @@ async def test_an_answer_that_cannot_be_shown_is_kept(
     monkeypatch: pytest.MonkeyPatch,
     broken: str,
 ) -> None:
-    monkeypatch.setattr(running, "RETRY_AFTER_S", (0.0,))
+    monkeypatch.setattr(run, "RETRY_AFTER_S", (0.0,))
     gate = asyncio.Event()
     async with scene(folder, clock, [gate, "One."], ["Two", " words."]) as s:
         s.chat.fail_at = broken
@@ -385,7 +385,7 @@ async def test_an_answer_that_cannot_be_shown_is_kept(
 async def test_an_answer_whose_end_cannot_be_shown_is_owed(
     folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "RETRY_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr(run, "RETRY_AFTER_S", (0.0, 0.0))
     async with scene(folder, clock, "Red.", "Blue.") as s:
         s.chat.fail_at, s.chat.failures = "finish", 3
         view = await s.ask("which?", "red")
@@ -404,7 +404,7 @@ async def test_an_answer_whose_end_cannot_be_shown_is_owed(
 async def test_who_deletes_or_ends_does_not_wait_for_what_cannot_be_shown(
     folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "RETRY_AFTER_S", (3600.0,))
+    monkeypatch.setattr(run, "RETRY_AFTER_S", (3600.0,))
     async with scene(folder, clock) as s:
         s.chat.fail_at, s.chat.failures = "finish", 2
         first = await s.receive(clock.message("which?"))
@@ -412,7 +412,7 @@ async def test_who_deletes_or_ends_does_not_wait_for_what_cannot_be_shown(
         for request in (first, second):
             while not s.chat.views[request.id].named("finish"):  # noqa: ASYNC110 (nothing tells it)
                 await asyncio.sleep(0)
-        await s.service.deleted(first.id)
+        await s.service.erasing.deleted(first.id)
         forgotten = await s.store.request_of_question(first.id)
         assert forgotten is not None
         assert forgotten.state is RequestState.FORGOTTEN
@@ -499,13 +499,6 @@ async def test_a_question_about_an_unusable_picture_is_not_answered_about_anothe
         view = await s.ask("and this?", "broken")
         assert view.outcome.state is RequestState.FAILED
         assert len(view.notes) == 1
-        assert len(s.engine.asked) == 1
-
-        again = await s.service.steering.regenerate(view.request.id, s.chat)
-        assert isinstance(again, Request)
-        second = await s.answered(again)
-        assert second is not view
-        assert (second.outcome.state, second.notes) == (RequestState.FAILED, view.notes)
         assert len(s.engine.asked) == 1
 
 
@@ -694,10 +687,10 @@ async def test_a_deleted_question_takes_its_answer_along(folder: Path, clock: Cl
         view = await s.ask("which?", "red")
         running = await s.receive(clock.message("and this?", "blue"))
         await s.engine.until_asked(2)
-        await s.service.deleted(running.id)
+        await s.service.erasing.deleted(running.id)
         assert s.chat.views[running.id].outcome.state is RequestState.FORGOTTEN
         assert s.engine.cancelled == 1
-        await s.service.deleted(view.request.id)
+        await s.service.erasing.deleted(view.request.id)
         await s.ask("hello")
         assert s.engine.shown(2) == "User: hello</u>\nAssistant:"
         assert await s.service.steering.regenerate(running.id, s.chat) is None
@@ -710,7 +703,7 @@ async def test_a_message_deleted_while_its_picture_is_fetched(folder: Path, cloc
         message = clock.message("what is this?", "red")
         received = asyncio.create_task(s.service.receive(message, s.chat))
         await s.pictures.held.wait()
-        deleted = asyncio.create_task(s.service.deleted(message.id))
+        deleted = asyncio.create_task(s.service.erasing.deleted(message.id))
         await asyncio.sleep(0)
         gate.set()
         assert await received is None
@@ -723,7 +716,7 @@ async def test_a_message_deleted_while_its_picture_is_fetched(folder: Path, cloc
 async def test_a_deleted_answer_ends_and_is_forgotten(folder: Path, clock: Clock) -> None:
     async with scene(folder, clock, "Red.", "Hello.") as s:
         view = await s.ask("which?", "red")
-        await s.service.deleted(view.answer_ids[0])
+        await s.service.erasing.deleted(view.answer_ids[0])
         await s.ask("hello")
         assert "Red." not in s.engine.shown(1)
 

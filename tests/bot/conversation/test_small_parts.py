@@ -12,10 +12,10 @@ from PIL import Image
 
 from bot.conversation.channel_settings import DEFAULTS, ChannelSettings, Threads, resolve
 from bot.conversation.limits import LimitKeeper, Limits
-from bot.conversation.messages import Place, PlaceKind, SkippedPhoto
+from bot.conversation.messages import Place, PlaceKind, SkippedPhoto, StoredPhoto
 from bot.conversation.photos import MAX_SIDE, normalise
-from bot.conversation.ports import Refusal, StoredPhoto
 from bot.conversation.recent import Recent
+from bot.conversation.requests import Refusal
 from bot.conversation.threads import thread_name
 from bot.conversation.title import MAX_LENGTH, WITHOUT_TEXT, title
 from tests.bot.conversation.chats import CHANNEL, Clock, drawing

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.conversation.channel_settings import Mode
 from bot.conversation.limits import Limits
-from bot.conversation.ports import Refusal, Request, RequestState
+from bot.conversation.requests import Refusal, Request, RequestState, can_regenerate
 from tests.bot.conversation.chats import ANNA, BEN, CHANNEL, DIRECT, Clock, View, on_loop
 from tests.bot.conversation.test_service import Scene, scene
 from tests.fake_engine import Cut
@@ -17,6 +17,26 @@ async def again(s: Scene, view: View) -> View:
     request = await s.service.steering.regenerate(view.request.id, s.chat)
     assert isinstance(request, Request)
     return await s.answered(request)
+
+
+@on_loop
+async def test_what_can_only_be_answered_alike_is_not_answered_again(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock, "A house.") as s:
+        await s.set(DIRECT, mode=Mode.CLASSIFY, labels=("house", "tree"))
+        weighed = await s.ask("", "red")
+        unseen = await s.ask("", "broken")
+        for view in (weighed, unseen):
+            assert not can_regenerate(view.request, view.outcome)
+            assert await s.service.steering.regenerate(view.request.id, s.chat) is None
+            request = await s.store.request_of_question(view.request.id)
+            assert request is not None
+            assert request.versions == 1
+        # Without labels nothing could be weighed; that may be different now.
+        await s.set(DIRECT, mode=Mode.CLASSIFY, labels=())
+        unlabelled = await s.ask("", "red")
+        assert unlabelled.outcome.state is RequestState.FAILED
+        await s.set(DIRECT, mode=Mode.CAPTION)
+        assert (await again(s, unlabelled)).outcome.text == "A house."
 
 
 @on_loop
@@ -67,7 +87,7 @@ async def test_an_answer_without_text_is_no_version(folder: Path, clock: Clock) 
 async def test_versions_go_with_the_question(folder: Path, clock: Clock) -> None:
     async with scene(folder, clock) as s:
         view = await again(s, await s.ask("what?"))
-        await s.service.deleted(view.request.id)
+        await s.service.erasing.deleted(view.request.id)
         assert not await s.service.steering.show_version(view.request.id, 1, s.chat)
 
 

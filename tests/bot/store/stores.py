@@ -7,8 +7,17 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-from bot.conversation.messages import Message, Origin, Person, Photo, Place, PlaceKind, Remembered
-from bot.conversation.ports import Outcome, Request, RequestState, StoredPhoto
+from bot.conversation.messages import (
+    Message,
+    Origin,
+    Person,
+    Photo,
+    Place,
+    PlaceKind,
+    Remembered,
+    StoredPhoto,
+)
+from bot.conversation.requests import Outcome, Request, RequestState
 from bot.store.repository import SqlStore
 
 ANNA, BEN = Person(1, "Anna"), Person(2, "Ben")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.conversation.keeping import Owners
 from bot.conversation.messages import DISCORD_EPOCH_MS, Place, PlaceKind, Scope, first_id_at
-from bot.conversation.ports import Outcome, RequestState
+from bot.conversation.requests import Outcome, RequestState
 from tests.bot.conversation.chats import START, on_loop
 from tests.bot.store.stores import (
     ANNA,
@@ -22,6 +23,7 @@ from tests.bot.store.stores import (
 
 THREAD = Place(500, PlaceKind.THREAD, SERVER, CHANNEL.id)
 HERE, OF_SERVER = Scope(CHANNEL.id), Scope(SERVER, is_server=True)
+OWNERS = Owners(ANNA.id, BEN.id)
 DAY = 24 * 3600 * 1000 << 22
 
 
@@ -30,10 +32,10 @@ async def test_examples_of_the_innermost_scope_that_has_any(tmp_path: Path) -> N
     red, blue = picture(b"red"), picture(b"blue")
     async with open_store(tmp_path) as store:
         assert await store.examples(THREAD.scopes) == []
-        of_server = await store.add_example(OF_SERVER, red, "Red!")
+        of_server = await store.add_example(OF_SERVER, red, "Red!", OWNERS)
         assert [one.answer for one in await store.examples(THREAD.scopes)] == ["Red!"]
-        first = await store.add_example(HERE, red, "A red one.")
-        second = await store.add_example(HERE, blue, "A blue one.")
+        first = await store.add_example(HERE, red, "A red one.", OWNERS)
+        second = await store.add_example(HERE, blue, "A blue one.", OWNERS)
         found = await store.examples(THREAD.scopes)
         assert [(one.id, one.photo, one.answer) for one in found] == [
             (first, red.photo, "A red one."),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversation.ports import RequestState
+from bot.conversation.requests import RequestState
 from bot.store.backup import back_up
 from bot.store.errors import StoreError
 from bot.store.repository import SqlStore

@@ -203,6 +203,29 @@ async def test_a_writer_that_is_cancelled_holds_nobody_up(tmp_path: Path) -> Non
 
 
 @on_loop
+async def test_what_is_under_way_ends_before_the_file_is_closed(tmp_path: Path) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def use(store: SqlStore) -> None:
+        async with store._database.reading() as connection:
+            begun.set()
+            await go_on.wait()
+            await connection.execute(select(MessageRow.id))
+
+    async with open_store(tmp_path) as store:
+        using = asyncio.create_task(use(store))
+        await begun.wait()
+        closing = asyncio.create_task(store._database.close())
+        await asyncio.sleep(0)
+        with pytest.raises(StoreError, match="cannot be written: the program is ending"):
+            await store.mark_seen(CHANNEL.id, 1)
+        assert not closing.done()
+        go_on.set()
+        await closing
+        await using
+
+
+@on_loop
 async def test_a_path_of_any_characters(tmp_path: Path) -> None:
     file = tmp_path / "الصور 100%.sqlite3"
     async with SqlStore.open(url_of(file)) as store:

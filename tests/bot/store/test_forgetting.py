@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from bot.conversation.channel_settings import ChannelSettings, Mode
+from bot.conversation.keeping import Owners
 from bot.conversation.messages import Scope
-from bot.conversation.ports import Outcome, RequestState
+from bot.conversation.requests import Outcome, RequestState
 from bot.store.tables import Base
 from tests.bot.conversation.chats import on_loop
 from tests.bot.store.stores import (
@@ -16,6 +17,7 @@ from tests.bot.store.stores import (
     CHANNEL,
     DIRECT,
     FOREIGN_CHANNEL,
+    OTHER_CHANNEL,
     SERVER,
     answered,
     asked,
@@ -119,6 +121,8 @@ async def test_a_channel_goes_with_its_threads(tmp_path: Path) -> None:
         assert await texts(store, DIRECT) == ["Text 20"]
         assert await store.photo_data(BLUE.photo.sha256) == b"blue"
         assert not await store.is_own_thread(thread.id)
+        await store.change_settings(OTHER_CHANNEL.scopes[0], ChannelSettings(mode=Mode.VQA))
+        await store.forget_place(OTHER_CHANNEL.id)
     assert rows(tmp_path) == {
         "servers": 1,
         "channels": 1,
@@ -151,8 +155,11 @@ async def test_nothing_of_a_server_is_left(tmp_path: Path) -> None:
         await asked(store, said(10, author=BEN), RED)
         await answered(store, said(12, place=thread_of(said(10))), "Yes.", 13)
         await store.adopt_thread(thread_of(said(10)), 10)
-        await store.change_settings(Scope(SERVER, is_server=True), ChannelSettings(mode=Mode.VQA))
-        await store.change_settings(Scope(CHANNEL.id), ChannelSettings(mode=Mode.VQA))
+        for scope in CHANNEL.scopes:
+            await store.change_settings(scope, ChannelSettings(mode=Mode.VQA))
+        # Where nobody has said anything yet.
+        await store.change_settings(OTHER_CHANNEL.scopes[0], ChannelSettings(mode=Mode.VQA))
+        await store.add_example(OTHER_CHANNEL.scopes[0], RED, "Red.", Owners(ANNA.id, ANNA.id))
         await store.forget_server(SERVER)
     assert rows(tmp_path) == {}
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.conversation.messages import Origin, Place, PlaceKind, Reference, Remembered
-from bot.conversation.ports import Outcome, RequestState
+from bot.conversation.requests import Outcome, RequestState
 from tests.bot.conversation.chats import on_loop
 from tests.bot.store.stores import (
     ANNA,

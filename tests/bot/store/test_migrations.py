@@ -13,7 +13,7 @@ from sqlalchemy.dialects import sqlite as dialect
 
 from bot.conversation.channel_settings import ChannelSettings, Mode
 from bot.conversation.messages import Photo
-from bot.conversation.ports import RequestState
+from bot.conversation.requests import RequestState
 from bot.store import migrate
 from bot.store.database import migrated, opened
 from bot.store.history import NEWEST, OPENING, PICTURED

@@ -9,11 +9,12 @@ from zipfile import ZipFile
 
 import pytest
 
+from bot.conversation.channel_settings import ChannelSettings
 from bot.conversation.export import export
+from bot.conversation.keeping import Owners
 from bot.conversation.messages import Person, created_at
-from bot.conversation.personal import Forgotten, Said
-from bot.conversation.ports import RequestState
-from bot.conversation.retention import forget_expired
+from bot.conversation.personal import Amount, Said
+from bot.conversation.requests import RequestState
 from tests.bot.conversation.chats import on_loop
 from tests.bot.store import stores
 from tests.bot.store.stores import (
@@ -54,8 +55,8 @@ async def test_a_person_is_forgotten_everywhere_and_nobody_else(tmp_path: Path) 
         await answered(store, said(20, author=BEN), "Indeed.", 21)
         await store.record_message(said(22, author=BEN), [BLUE], addressed=False)
 
-        assert await store.forget_person(ANNA.id) == Forgotten(messages=4, photos=1, answers=3)
-        assert await store.forget_person(ANNA.id) == Forgotten()
+        assert await store.forget_person(ANNA.id) == Amount(messages=4, photos=1, answers=3)
+        assert await store.forget_person(ANNA.id) == Amount()
         assert await texts(store, CHANNEL) == ["Text 20", "Indeed.", "Text 22"]
         assert await texts(store, DIRECT) == await texts(store, FOREIGN_CHANNEL) == []
         assert await store.photo_data(RED.photo.sha256) is None
@@ -68,10 +69,63 @@ async def test_a_person_is_forgotten_everywhere_and_nobody_else(tmp_path: Path) 
 
 
 @on_loop
+async def test_all_rows_of_a_person_are_counted_and_go(tmp_path: Path) -> None:
+    """Also those of the modes, and what was set where that person alone writes."""
+    green, own = picture(b"green"), picture(b"own")
+    scope = CHANNEL.scopes[0]
+    async with open_store(tmp_path) as store:
+        await asked(store, said(10), RED, BLUE)
+        await store.add_answer_message(10, 11)
+        await store.finish_request(10, done("Two."))
+        await store.reopen_request(10, keep=True)
+        await store.finish_request(10, done("Three."))
+        await store.keep_feedback(10, BEN.id, liked=True)
+        await answered(store, said(14, place=DIRECT), "Yes.", 15)
+        await store.change_settings(DIRECT.scopes[0], ChannelSettings(prefix="My prefix"))
+        await store.add_example(DIRECT.scopes[0], own, "Mine.", Owners(ANNA.id, ANNA.id))
+        await store.add_example(scope, RED, "Red.", Owners(ANNA.id, BEN.id, message_id=10))
+        await store.add_example(scope, green, "Green.", Owners(BEN.id, ANNA.id))
+        await store.add_example(scope, BLUE, "Blue.", Owners(BEN.id, BEN.id))
+        await answered(store, said(20, author=BEN), "Indeed.", 21)
+        await store.keep_feedback(20, ANNA.id, liked=False)
+
+        expected = Amount(messages=2, photos=3, answers=2, examples=3, votes=1)
+        assert await store.kept_of(ANNA.id) == expected
+        assert await store.forget_person(ANNA.id) == expected
+        assert await store.kept_of(ANNA.id) == Amount()
+        assert [one.answer for one in await store.examples(CHANNEL.scopes)] == ["Blue."]
+        assert await store.kept_of(BEN.id) == Amount(messages=1, photos=1, answers=1, examples=1)
+    assert rows(tmp_path) == {
+        **dict.fromkeys(("servers", "channels", "people", "messages", "requests"), 1),
+        **dict.fromkeys(("request_answers", "examples", "photos"), 1),
+    }
+
+
+@on_loop
+async def test_what_a_person_set_without_a_word_goes_where_it_is_named(tmp_path: Path) -> None:
+    async with open_store(tmp_path) as store:
+        for place in (DIRECT, CHANNEL):
+            await store.change_settings(place.scopes[0], ChannelSettings(prefix="My prefix"))
+        await store.forget_person(ANNA.id, own_place=DIRECT.id)
+        assert (await store.settings(DIRECT))[0] == ChannelSettings()
+        assert (await store.settings(CHANNEL))[0] == ChannelSettings(prefix="My prefix")
+
+
+@on_loop
+async def test_an_example_goes_with_the_message_that_shows_it(tmp_path: Path) -> None:
+    async with open_store(tmp_path) as store:
+        await store.record_message(said(10), [RED], addressed=False)
+        await store.add_example(CHANNEL.scopes[0], RED, "Red.", Owners(ANNA.id, BEN.id, message_id=10))
+        await store.forget_message(10)
+        assert await store.examples(CHANNEL.scopes) == []
+        assert await store.photo_data(RED.photo.sha256) is None
+
+
+@on_loop
 async def test_who_opted_out_is_not_stored(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         await answered(store, said(10), "Yes.", 11)
-        assert await store.opt_out(ANNA.id) == Forgotten(messages=1, answers=1)
+        assert await store.opt_out(ANNA.id) == Amount(messages=1, answers=1)
         assert await store.has_opted_out(ANNA.id)
         assert not await store.has_opted_out(BEN.id)
         await store.record_message(said(20), [RED], addressed=False)
@@ -87,7 +141,7 @@ async def test_who_opted_out_is_not_stored(tmp_path: Path) -> None:
 async def test_a_question_of_who_opted_out_is_kept_until_it_is_answered(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         await asked(store, said(10), RED)
-        assert await store.opt_out(ANNA.id) == Forgotten()
+        assert await store.opt_out(ANNA.id) == Amount()
         await asked(store, said(20), BLUE)
         assert [request.id for request, _ in await store.owed_requests()] == [10, 20]
         question = await store.message(20)
@@ -123,17 +177,17 @@ async def test_each_server_has_its_retention_time(tmp_path: Path) -> None:
         assert await store.retention_days(FOREIGN_CHANNEL.server_id or 0) is None
         now = created_at(50 * DAY)
         # In the server after 7 days, elsewhere after 30.
-        gone = await forget_expired(store, 30, lambda: now)
-        assert gone == Forgotten(messages=2 + 1 + 1, photos=1, answers=2 + 1)
+        gone = await store.forget_expired(now, 30)
+        assert gone == Amount(messages=2 + 1 + 1, photos=1, answers=2 + 1)
         assert await texts(store, CHANNEL) == ["1 days ago", "1."]
         assert await texts(store, FOREIGN_CHANNEL) == ["10 days ago", "1 days ago"]
         assert await texts(store, DIRECT) == ["10 days ago", "10.", "1 days ago", "1."]
-        assert await forget_expired(store, 30, lambda: now) == Forgotten()
+        assert await store.forget_expired(now, 30) == Amount()
         await store.set_retention_days(SERVER, None)
         assert await store.retention_days(SERVER) is None
         # What is forgotten leaves a request behind, so that it is not answered twice: that goes too.
         await store.forget_message(49 * DAY)
-        await forget_expired(store, 30, lambda: now + timedelta(days=60))
+        await store.forget_expired(now + timedelta(days=60), 30)
     assert rows(tmp_path) == {"servers": 2, "channels": 3}
 
 
@@ -143,7 +197,7 @@ async def test_much_expires_in_several_transactions(tmp_path: Path, monkeypatch:
     async with open_store(tmp_path) as store:
         await store.record_messages([(said(n + 1), []) for n in range(45)])
         await store.record_message(said(40 * DAY), [], addressed=False)
-        assert await store.forget_expired(created_at(41 * DAY), 30) == Forgotten(messages=45)
+        assert await store.forget_expired(created_at(41 * DAY), 30) == Amount(messages=45)
         assert await texts(store, CHANNEL) == [f"Text {40 * DAY}"]
 
 
@@ -190,6 +244,12 @@ async def test_what_is_forgotten_is_in_none_of_the_files_while_the_store_is_open
         assert len(await history(store, CHANNEL, limit=10_000)) > 140
 
 
+def unpacked(data: bytes) -> dict[str, bytes]:
+    with ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
 @on_loop
 async def test_a_person_is_given_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.conversation.export._AT_A_TIME", 2)
@@ -202,17 +262,31 @@ async def test_a_person_is_given_what_is_kept(tmp_path: Path, monkeypatch: pytes
             await store.record_message(said(id, place=DIRECT), [RED], addressed=True)
         [first] = await store.said_by(ANNA.id, 0, 1)
         assert first == Said(CHANNEL, first.message, first.answer)
-        file = io.BytesIO()
-        assert await export(store, ANNA.id, file) == 3
-        empty = io.BytesIO()
-        assert await export(store, 77, empty) == 0
-    with ZipFile(file) as archive:
-        assert archive.testzip() is None
-        names = sorted(archive.namelist())
-        content = json.loads(archive.read("data.json"))
-        red, blue = (f"pictures/{one.photo.sha256}.webp" for one in (RED, BLUE))
-        assert names == sorted(["data.json", red, blue])
-        assert archive.read(red) == b"red"
+        green = picture(b"green" * 50)
+        await store.add_example(CHANNEL.scopes[0], green, "Green.", Owners(ANNA.id, BEN.id))
+        await store.add_example(CHANNEL.scopes[0], picture(b"Ben's"), "Ben's.", Owners(BEN.id, ANNA.id))
+        await answered(store, said(50, author=BEN), "Yes.", 51)
+        await store.keep_feedback(50, ANNA.id, liked=False)
+        [data] = [each async for each in export(store, ANNA.id, 10**7)]
+        parts = [each async for each in export(store, ANNA.id, 100_300)]
+        [nothing] = [each async for each in export(store, 77, 10**7)]
+    names = {one.photo.sha256: f"pictures/{one.photo.sha256}.webp" for one in (RED, BLUE, green)}
+    red, blue = names[RED.photo.sha256], names[BLUE.photo.sha256]
+    whole = unpacked(data)
+    content = json.loads(whole.pop("data.json"))
+    assert sorted(whole) == sorted(names.values())
+    assert whole[red] == b"red"
+    assert len(parts) > 1
+    pieces = [unpacked(part) for part in parts]
+    assert json.loads(pieces[-1].pop("data.json")) == content
+    assert {name: data for piece in pieces for name, data in piece.items()} == whole
+    assert sum(map(len, pieces)) == len(whole)
+    assert json.loads(unpacked(nothing)["data.json"])["messages"] == []
+    assert content["examples"] == [
+        {"picture": names[green.photo.sha256], "answer": "Green."},
+        {"picture": None, "answer": "Ben's."},
+    ]
+    assert content["votes"] == [{"question": "50", "liked": False}]
     assert content["person"] == str(ANNA.id)
     assert content["opted_out"] is False
     assert [message["text"] for message in content["messages"]] == ["Was ist das? 🏠", "Text 30", "Text 40"]

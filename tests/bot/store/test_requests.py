@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.conversation.messages import Reference
-from bot.conversation.ports import Outcome, Request, RequestState
+from bot.conversation.requests import Outcome, Request, RequestState
 from tests.bot.conversation.chats import on_loop
 from tests.bot.store.stores import (
     ANNA,
@@ -150,7 +150,7 @@ async def test_an_edit_and_the_request_it_opens_again_come_together(
         await answered(store, said(10, "Waht?"), "A house.", 11)
         for step in ("write_message", "requests"):
             with monkeypatch.context() as broken:
-                broken.setattr(f"bot.store.repository.{step}", fail)
+                broken.setattr(f"bot.store.requests.{step}", fail)
                 with pytest.raises(OSError, match="ends"):
                     await store.amend_request(said(10, "What?"), [])
             assert await texts(store, CHANNEL) == ["Waht?", "A house."]
@@ -182,7 +182,7 @@ async def test_a_question_is_recorded_with_its_request_or_not_at_all(
 
     async with open_store(tmp_path) as store:
         with monkeypatch.context() as broken:
-            broken.setattr("bot.store.repository.write_message", fail)
+            broken.setattr("bot.store.requests.write_message", fail)
             with pytest.raises(OSError, match="ends"):
                 await store.open_request(said(10), [])
         assert await store.message(10) is None

@@ -10,24 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from pydantic import SecretStr
 
 from bot.app import serve_playground
-from bot.settings import LimitSettings, ModelSettings, Settings, StoreSettings, WebSettings
+from bot.settings.sections import LimitSettings, ModelSettings, Settings, StoreSettings, WebSettings
 from inference.surface import Engine
 
 
-def settings(folder: Path, **limits: int) -> Settings:
+def settings(folder: Path, token: str | None = None, **limits: int) -> Settings:
     return Settings(
         model=ModelSettings(),
         store=StoreSettings(url=f"sqlite+aiosqlite:///{folder / 'web.sqlite3'}"),
-        web=WebSettings(port=0),
+        web=WebSettings(port=0, token=None if token is None else SecretStr(token)),
         limits=LimitSettings(**limits),
     )
 
 
 @asynccontextmanager
-async def playground(engine: Engine, folder: Path, **limits: int) -> AsyncIterator[str]:
-    """Serves a playground on a free port, with the store in `folder`; yields its URL."""
+async def playground(
+    engine: Engine, folder: Path, token: str | None = None, **limits: int
+) -> AsyncIterator[str]:
+    """Serves a playground on a free port, with the store in `folder`; yields the URL that opens it."""
 
     @asynccontextmanager
     async def open_engine(_: ModelSettings) -> AsyncIterator[Engine]:
@@ -36,7 +39,7 @@ async def playground(engine: Engine, folder: Path, **limits: int) -> AsyncIterat
 
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(
-        serve_playground(settings(folder, **limits), open_engine, ready=url.set_result)
+        serve_playground(settings(folder, token, **limits), open_engine, ready=url.set_result)
     )
     try:
         await asyncio.wait({serving, url}, return_when=asyncio.FIRST_COMPLETED)
@@ -118,9 +121,9 @@ class Listener:
 @asynccontextmanager
 async def visitor(url: str) -> AsyncIterator[Visitor]:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
-        async with session.get(f"{url}/") as page:
+        async with session.get(url) as page:
             assert page.status == 200
-        yield Visitor(session, url)
+        yield Visitor(session, url.partition("/?")[0])
 
 
 def is_over(answer: dict[str, Any]) -> bool:

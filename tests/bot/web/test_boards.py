@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from bot.conversation.messages import Person, Place, PlaceKind
-from bot.conversation.ports import Outcome, Request, RequestState
-from bot.web.boards import Answer
+from bot.conversation.requests import Outcome, Request, RequestState
+from bot.web.shown import Answer
 
 REQUEST = Request(1, 1, Place(2, PlaceKind.WEB), Person(3, "You"), RequestState.DONE)
 

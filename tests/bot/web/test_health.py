@@ -19,8 +19,8 @@ from bot import client as client_module
 from bot.bridge import api
 from bot.cli.run import serve_discord
 from bot.conversation import notes, reviving
-from bot.conversation.ports import Outcome, RequestState
-from bot.settings import DiscordSettings, ModelSettings, Settings, StoreSettings, WebSettings
+from bot.conversation.requests import Outcome, RequestState
+from bot.settings.sections import DiscordSettings, ModelSettings, Settings, StoreSettings, WebSettings
 from bot.store import probing
 from bot.web.metrics import Metrics
 from bot.web.serving import bind

@@ -47,6 +47,7 @@ def test_labels_are_ranked(tmp_path: Path) -> None:
         answer = await guest.finished("", picture(), picture("blue"), mode="classify", labels=labels)
         assert answer["text"] == "1. house (67%)\n2. house (67%)"
         assert len(answer["rankings"]) == 2
+        assert not answer["regenerates"]
         assert [label for label, _ in answer["rankings"][0]] == ["house", "a tree, or two"]
         assert (await guest.conversation())["settings"]["labels"] == ["house", "a tree, or two"]
 

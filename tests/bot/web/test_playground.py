@@ -26,11 +26,11 @@ PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobil
 
 @asynccontextmanager
 async def browsing(
-    engine: FakeEngine, folder: Path, *, refusals: int = 0, **device: object
+    engine: FakeEngine, folder: Path, *, token: str | None = None, refusals: int = 0, **device: object
 ) -> AsyncIterator[Page]:
     """The playground's page; what the browser complains about, other than refusals, fails the test."""
     complaints: list[str] = []
-    async with playground(engine, folder) as url, async_api.async_playwright() as playwright:
+    async with playground(engine, folder, token) as url, async_api.async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         context = await browser.new_context(**device)
         context.set_default_timeout(20_000)
@@ -222,7 +222,7 @@ async def test_right_to_left_text_runs_that_way(tmp_path: Path) -> None:
 @on_loop
 async def test_a_refused_question_comes_back(tmp_path: Path) -> None:
     engine = FakeEngine(*([["Half", asyncio.Event()]] * 3))
-    async with browsing(engine, tmp_path, refusals=1) as page:
+    async with browsing(engine, tmp_path, token="shared with others", refusals=1) as page:
         for number in range(3):
             await upload(page, drawing("red"))
             await ask(page, f"Question {number}")

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from bot.app import serve_playground
-from bot.settings import ModelSettings, WebSettings
+from bot.settings.sections import ModelSettings, WebSettings
 from bot.web.serving import AddressError, bind, url_of
 from tests.bot.conversation.chats import on_loop
 from tests.bot.web.playgrounds import playground, settings

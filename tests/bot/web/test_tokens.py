@@ -5,13 +5,12 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from pydantic import SecretStr
 
 from bot.app import serve_playground
-from bot.settings import WebSettings
+from bot.settings.sections import WebSettings
 from bot.web.serving import AddressError
 from tests.bot.conversation.chats import on_loop
-from tests.bot.web.playgrounds import settings
+from tests.bot.web.playgrounds import playground, settings, visitor
 from tests.fake_engine import FakeEngine
 
 TOKEN = "a word of some length/?"
@@ -19,15 +18,12 @@ TOKEN = "a word of some length/?"
 
 @on_loop
 async def test_others_need_the_token(tmp_path: Path) -> None:
-    chosen = settings(tmp_path).model_copy(
-        update={"web": WebSettings(host="127.0.0.1", port=0, token=SecretStr(TOKEN))}
-    )
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve_playground(chosen, lambda _: FakeEngine(), ready=ready.set_result))
-    await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
-    url, _, query = (await ready).partition("?")
     jar = aiohttp.CookieJar(unsafe=True)
-    async with aiohttp.ClientSession(cookie_jar=jar) as session:
+    async with (
+        playground(FakeEngine(), tmp_path, TOKEN) as opening,
+        aiohttp.ClientSession(cookie_jar=jar) as session,
+    ):
+        url, _, query = opening.partition("?")
         for path in ("", "events", "static/main.js", "metrics", "?token=wrong", "?token=", "events?" + query):
             async with session.get(url + path) as response:
                 assert (response.status, path) == (401, path)
@@ -38,13 +34,24 @@ async def test_others_need_the_token(tmp_path: Path) -> None:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with session.get(f"{url}metrics", headers=headers) as response:
             assert response.status == 200
-        async with session.get(f"{url}?{query}") as response:
+        async with session.get(opening) as response:
             assert (response.status, str(response.url)) == (200, url)  # the token is in the address no more
         async with session.get(f"{url}events") as response:
             assert response.status == 200
         assert TOKEN not in {cookie.value for cookie in jar}
-    serving.cancel()
-    await asyncio.wait({serving})
+
+
+@on_loop
+async def test_those_who_share_it_are_limited_and_who_has_it_alone_is_not(tmp_path: Path) -> None:
+    for token, limited in ((TOKEN, True), (None, False)):
+        engine = FakeEngine(["Half", asyncio.Event()])
+        async with (
+            playground(engine, tmp_path, token, in_flight_per_person=1, per_minute_per_person=1) as url,
+            visitor(url) as anna,
+        ):
+            first, second = await anna.ask("What is this?"), await anna.ask("And that?")
+            assert (first.status, second.status) == (202, 429 if limited else 202)
+            assert ("You have 1 question waiting" in await second.text()) is limited
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])

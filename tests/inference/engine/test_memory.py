@@ -118,6 +118,35 @@ def _generated(stepped: Stepped) -> int:
     return int(stepped.engine.machine.rows.lengths[0])
 
 
+def test_nothing_is_kept_of_what_was_asked_before_it_is_to_be_forgotten(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    """Of what was answered, what is being answered and what waits; all of it is answered as otherwise."""
+    oracle = Oracle(model, small_tokenizer)
+    stepped = Stepped(model, small_tokenizer, with_pages(60, most_rows=1))
+    done, running, waiting = (
+        [picture(colour), f"What is {colour}?" + " and so on" * 8] for colour in ("red", "blue", "green")
+    )
+    stepped.answer(done, Options(max_new_tokens=4))
+    asked = [stepped.ask(prompt, Options(max_new_tokens=12)) for prompt in (running, waiting)]
+    stepped.step()
+    assert [request for request, outcome in asked if not outcome.is_over] == [request for request, _ in asked]
+    assert stepped.engine.running == [asked[0][0]]
+    memory = stepped.engine.machine.memory
+    assert len(memory.prefixes) == 1
+    for request, _ in asked:
+        request.is_forgotten = True  # as the worker does
+    stepped.engine.forget()
+    assert len(memory.prefixes) == 0
+    stepped.keep_finishing()
+    assert len(memory.prefixes) == 0
+    assert memory.pictures._slot_of == {}
+    assert memory.pool.free == memory.pool.size
+    for prompt, (_, outcome) in zip((running, waiting), asked, strict=True):
+        assert outcome.token_ids == oracle.answer(prompt, max_new_tokens=12)
+    assert stepped.answer(done, Options(max_new_tokens=4)).cached_tokens == 0
+
+
 def test_weights_are_shared_with_the_model_not_doubled(
     model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:

@@ -1,15 +1,11 @@
-"""What a person configures: a TOML file, each value overridden by an environment variable.
-
-`model.checkpoint` in the file is `IDEFICS_BOT_MODEL__CHECKPOINT` in the environment; the token is
-`DISCORD_TOKEN` there.
-"""
+"""What a person configures, one class for each section of the file."""
 
 from __future__ import annotations
 
 import os
-import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -20,7 +16,6 @@ from pydantic import (
     HttpUrl,
     SecretStr,
     TypeAdapter,
-    ValidationError,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -30,16 +25,14 @@ from pydantic_settings import (
 )
 
 from bot.conversation.channel_settings import History, Mode, Threads, Trigger
+from bot.conversation.inputs import UnusableInputError, checked_labels, read_prefix, split_labels
+from bot.languages.words import languages
 
-DEFAULT_FILE = Path("idefics-bot.toml")
+T = TypeVar("T")
+
 PREFIX = "IDEFICS_BOT_"
-CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 TOKEN_VARIABLE = "DISCORD_TOKEN"
 DISCORD_API = "https://discord.com/api/v10"
-
-
-class SettingsError(Exception):
-    """The settings cannot be used; the message is one sentence that names the value and where it stands."""
 
 
 def _address(url: str) -> str:
@@ -52,6 +45,29 @@ def _listed(value: object) -> object:
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
     return value
+
+
+def _labels(value: object) -> object:
+    """As moderators write them, which is how variables hold them."""
+    return split_labels(value) if isinstance(value, str) else value
+
+
+def _usable(read: Callable[[T], T]) -> Callable[[T], T]:
+    """What the core says of an input that it cannot use, as pydantic takes it."""
+
+    def checked(value: T) -> T:
+        try:
+            return read(value)
+        except UnusableInputError as error:
+            raise ValueError(str(error)) from error
+
+    return checked
+
+
+def _language(language: str) -> str:
+    if language not in languages():
+        raise ValueError(f"choose one of {', '.join(languages())}")
+    return language
 
 
 class _Section(BaseModel):
@@ -108,6 +124,8 @@ class LimitSettings(_Section):
 class PrivacySettings(_Section):
     retention_days: int = Field(default=30, ge=1, le=3650)
     """How long what is said is kept, where a server has not set it."""
+    policy_url: Annotated[str, AfterValidator(_address)] | None = None
+    """Your privacy policy, to which /privacy leads."""
 
 
 class ReplySettings(_Section):
@@ -117,11 +135,17 @@ class ReplySettings(_Section):
     trigger: Trigger | None = None
     threads: Threads | None = None
     history: History | None = None
+    labels: Annotated[
+        tuple[str, ...] | None, NoDecode, BeforeValidator(_labels), AfterValidator(_usable(checked_labels))
+    ] = None
+    """For `classify`."""
+    prefix: Annotated[str, AfterValidator(_usable(read_prefix))] | None = None
+    """For `prompted-caption`."""
     max_new_tokens: int | None = Field(default=None, ge=1)
     """Unset: each mode's own length."""
     temperature: float | None = Field(default=None, ge=0, le=100)
     streaming: bool | None = None
-    language: str | None = None
+    language: Annotated[str, AfterValidator(_language)] | None = None
     """Of the bot's own words."""
 
 
@@ -134,7 +158,7 @@ class LogSettings(_Section):
 
 
 class Settings(BaseSettings):
-    """All settings; `load_settings` reads them."""
+    """All settings; `bot.settings.loading` reads them."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -176,67 +200,3 @@ class _TokenSource(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         token = os.environ.get(TOKEN_VARIABLE)
         return {"discord": {"token": token}} if token else {}
-
-
-def load_settings(file: Path | None = None) -> Settings:
-    """Reads `file`, else the file that IDEFICS_BOT_CONFIG names, else idefics-bot.toml if it is there.
-
-    Raises:
-        SettingsError: a file that was named is not there or not TOML, a key is unknown, a value is wrong.
-    """
-    named = file or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
-    path = named or DEFAULT_FILE
-    values = _read(path) if named or path.exists() else {}
-    _check_variables()
-    try:
-        return Settings(**values)
-    except ValidationError as error:
-        raise SettingsError(_sentence(error, path)) from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise SettingsError(f"There is no settings file {path}: check its name.") from error
-    except OSError as error:
-        raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:  # also bytes that are not UTF-8
-        raise SettingsError(f"{path} is not TOML: {str(error).rstrip('.')}.") from error
-
-
-def _check_variables() -> None:
-    """pydantic-settings overlooks variables whose section it does not know."""
-    for name in os.environ:
-        if not name.upper().startswith(PREFIX) or name.upper() == CONFIG_VARIABLE:
-            continue
-        section, _, key = name.upper().removeprefix(PREFIX).lower().partition("__")
-        if section not in Settings.model_fields:
-            raise SettingsError(f"The variable {name} sets nothing: the sections are {_sections()}.")
-        if not key:
-            raise SettingsError(f"The variable {name} names a whole section: write {name}__KEY.")
-
-
-def _sentence(error: ValidationError, file: Path) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    names = [str(part) for part in first["loc"]]
-    key = ".".join(names[:2])
-    variable = f"{PREFIX}{'__'.join(names[:2])}".upper()
-    where = f"in {file}"
-    if key == "discord.token" and os.environ.get(TOKEN_VARIABLE):
-        where = f"from the variable {TOKEN_VARIABLE}"
-    elif variable in {name.upper() for name in os.environ}:
-        where = f"from the variable {variable}"
-    if first["type"] == "extra_forbidden":
-        if len(names) == 1:
-            return f"The section [{key}] {where} is unknown: the sections are {_sections()}."
-        keys = ", ".join(type(Settings.model_fields[names[0]].default).model_fields)
-        return f"The setting {key} {where} is unknown: [{names[0]}] has {keys}."
-    if len(names) == 1:
-        return f"The setting {key} {where} is wrong: it is a section, written [{key}]."
-    reason = first["msg"]
-    return f"The setting {key} {where} is wrong: {reason[:1].lower()}{reason[1:]}."
-
-
-def _sections() -> str:
-    return ", ".join(Settings.model_fields)

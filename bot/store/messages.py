@@ -1,0 +1,84 @@
+"""What was said, and the pictures in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.conversation.messages import Message, Origin, Place, Remembered, StoredPhoto
+from bot.conversation.store import MessageStore
+from bot.store import forgetting, history
+from bot.store.database import Database
+from bot.store.personal import has_opted_out
+from bot.store.reading import ANSWERED_BY, ANY_MESSAGE, exchanges
+from bot.store.tables import ChannelRow, MessagePhotoRow, MessageRow, PhotoRow, RequestAnswerRow
+from bot.store.writing import write_whole
+
+
+class SqlMessages(MessageStore):
+    _database: Database
+
+    async def record_message(
+        self, message: Message, photos: Sequence[StoredPhoto], *, addressed: bool
+    ) -> None:
+        async with self._database.writing() as connection:
+            if message.origin is Origin.SELF and await connection.scalar(
+                select(exists().where(RequestAnswerRow.message_id == message.id))
+            ):
+                return  # a part of an answer, which is kept with its request
+            await self._record(connection, message, photos, addressed=addressed)
+
+    async def record_messages(self, said: Sequence[tuple[Message, Sequence[StoredPhoto]]]) -> None:
+        async with self._database.writing() as connection:
+            for message, photos in said:
+                await self._record(connection, message, photos, addressed=False)
+
+    async def _record(
+        self, connection: AsyncConnection, message: Message, photos: Sequence[StoredPhoto], *, addressed: bool
+    ) -> None:
+        if not await has_opted_out(connection, message.author.id):
+            await write_whole(connection, message, photos, addressed=addressed)
+
+    async def history(self, place: Place, before: int, limit: int) -> list[Remembered]:
+        async with self._database.reading() as connection:
+            return await history.history(connection, place, before, limit)
+
+    async def newest_with_photo(self, place: Place, before: int, within: int) -> list[Remembered]:
+        async with self._database.reading() as connection:
+            return await history.newest_with_photo(connection, place, before, within)
+
+    async def message(self, message_id: int) -> Remembered | None:
+        """A message, or the answer that this message of the bot's holds a part of."""
+        values = {"message": message_id}
+        async with self._database.reading() as connection:
+            for exchange in await exchanges(connection, ANY_MESSAGE, values):
+                return exchange[0]
+            for exchange in await exchanges(connection, ANSWERED_BY, values):
+                return next((one for one in exchange if one.by_bot), None)
+        return None
+
+    async def photo_data(self, sha256: str) -> bytes | None:
+        async with self._database.reading() as connection:
+            return await connection.scalar(select(PhotoRow.data).where(PhotoRow.sha256 == sha256))
+
+    async def shows_photo(self, place_id: int, sha256: str) -> bool:
+        shown = exists().where(
+            MessagePhotoRow.sha256 == sha256,
+            MessageRow.id == MessagePhotoRow.message_id,
+            MessageRow.place_id == place_id,
+        )
+        async with self._database.reading() as connection:
+            return bool(await connection.scalar(select(shown)))
+
+    async def clear_history(self, place_id: int, at: int) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(ChannelRow).where(ChannelRow.id == place_id).values(cleared_at=at)
+            )
+
+    async def forget_message(self, message_id: int) -> None:
+        """Of an answer in several messages, each takes the whole with it, unless it is owed."""
+        async with self._database.writing() as connection:
+            await forgetting.forget_message(connection, message_id)

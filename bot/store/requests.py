@@ -1,0 +1,168 @@
+"""What was asked, and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import exists, literal, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from bot.conversation.messages import Message, StoredPhoto
+from bot.conversation.requests import Outcome, Request, RequestState
+from bot.conversation.store import RequestStore
+from bot.store import forgetting, versions
+from bot.store.database import Database
+from bot.store.outcomes import NO_OUTCOME, OWED, columns_of, outcome_of
+from bot.store.personal import has_opted_out
+from bot.store.reading import message_of, requests
+from bot.store.tables import MessageRow, RequestAnswerRow, RequestRow
+from bot.store.writing import write_message, write_person, write_place
+
+
+class SqlRequests(RequestStore):
+    _database: Database
+
+    async def open_request(
+        self,
+        message: Message,
+        photos: Sequence[StoredPhoto],
+        *,
+        notes: Sequence[str] = (),
+        failure: str | None = None,
+    ) -> Request | None:
+        async with self._database.writing() as connection:
+            await write_place(connection, message.place, seen=message.id)
+            await write_person(connection, message.author)
+            opened = await connection.execute(
+                insert(RequestRow)
+                .values(
+                    id=message.id,
+                    place_id=message.place.id,
+                    asker_id=message.author.id,
+                    state=RequestState.WAITING,
+                    asked_mode=message.mode,
+                    version=1,
+                    question_notes=list(notes),
+                    failure=failure,
+                )
+                .on_conflict_do_nothing()
+            )
+            if opened.rowcount == 0:
+                return None  # what was forgotten is not remembered again
+            await write_message(connection, message, photos, addressed=True)
+        return Request(
+            message.id,
+            message.id,
+            message.place,
+            message.author,
+            RequestState.WAITING,
+            notes=tuple(notes),
+            failure=failure,
+            mode=message.mode,
+        )
+
+    async def amend_request(
+        self,
+        message: Message,
+        photos: Sequence[StoredPhoto],
+        *,
+        notes: Sequence[str] = (),
+        failure: str | None = None,
+    ) -> Request | None:
+        this = (RequestRow.id == message.id) & (RequestRow.state != RequestState.FORGOTTEN)
+        about = {"question_notes": list(notes), "failure": failure}
+        async with self._database.writing() as connection:
+            amended = await connection.execute(
+                update(RequestRow)
+                .where(this)
+                .values(state=RequestState.WAITING, version=1, **about, **NO_OUTCOME)
+            )
+            if amended.rowcount == 0:
+                return None
+            await versions.forget_versions(connection, this)
+            await write_person(connection, message.author)
+            await write_message(connection, message, photos, addressed=True)
+            return next(iter(await requests(connection, RequestRow.id == message.id)))
+
+    async def start_request(self, request_id: int) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(RequestRow)
+                .where(RequestRow.id == request_id, RequestRow.state == RequestState.WAITING)
+                .values(state=RequestState.RUNNING)
+            )
+
+    async def add_answer_message(self, request_id: int, message_id: int) -> None:
+        request = select(literal(message_id), RequestRow.id).where(RequestRow.id == request_id)
+        async with self._database.writing() as connection:
+            await connection.execute(
+                insert(RequestAnswerRow)
+                .from_select(["message_id", "request_id"], request)
+                .on_conflict_do_nothing()
+            )
+
+    async def remove_answer_message(self, message_id: int) -> None:
+        async with self._database.writing() as connection:
+            await forgetting.forget_answer_message(connection, message_id)
+
+    async def finish_request(self, request_id: int, outcome: Outcome) -> None:
+        """A forgotten request stays so, whatever came out of it."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(RequestRow)
+                .where(RequestRow.id == request_id, RequestRow.state != RequestState.FORGOTTEN)
+                .values(**columns_of(outcome))
+            )
+            asker = select(RequestRow.asker_id).where(RequestRow.id == request_id)
+            if await has_opted_out(connection, await connection.scalar(asker) or 0):
+                # The question was kept for as long as it was owed an answer.
+                await forgetting.forget_message(connection, request_id)
+
+    async def reopen_request(self, request_id: int, *, keep: bool) -> Request:
+        """The request as it is then: a forgotten one stays so.
+
+        Raises:
+            LookupError: there is no such request.
+        """
+        async with self._database.writing() as connection:
+            if keep:
+                await versions.make_room(connection, request_id)
+            await connection.execute(
+                update(RequestRow)
+                .where(RequestRow.id == request_id, RequestRow.state != RequestState.FORGOTTEN)
+                .values(state=RequestState.WAITING, **NO_OUTCOME)
+            )
+            for request in await requests(connection, RequestRow.id == request_id):
+                return request
+        raise LookupError(f"There is no request {request_id}")
+
+    async def owed_requests(self) -> list[tuple[Request, Message]]:
+        """The questions come without offers: their pictures were kept when they were recorded."""
+        async with self._database.reading() as connection:
+            owed = await requests(connection, RequestRow.state.in_(OWED))
+            questions = await connection.execute(
+                select(MessageRow.__table__).where(MessageRow.id.in_([request.id for request in owed]))
+            )
+            rows = {row.id: row for row in questions}
+        return [
+            (request, message_of(rows[request.id], request.place, request.asker))
+            for request in owed
+            if request.id in rows
+        ]
+
+    async def request_of_question(self, message_id: int) -> Request | None:
+        async with self._database.reading() as connection:
+            return next(iter(await requests(connection, RequestRow.id == message_id)), None)
+
+    async def request_of_answer(self, message_id: int) -> Request | None:
+        answered = select(RequestAnswerRow.request_id).where(RequestAnswerRow.message_id == message_id)
+        async with self._database.reading() as connection:
+            return next(iter(await requests(connection, RequestRow.id.in_(answered))), None)
+
+    async def was_asked_in(self, place_id: int) -> bool:
+        async with self._database.reading() as connection:
+            return bool(await connection.scalar(select(exists().where(RequestRow.place_id == place_id))))
+
+    async def outcome(self, request_id: int) -> Outcome | None:
+        async with self._database.reading() as connection:
+            return await outcome_of(connection, request_id)
