@@ -34,16 +34,14 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from inference.kernels.joining import join_splits
 from inference.kernels.launching import overlapping
+from inference.kernels.limits import MOST_ROWS
 from inference.kernels.nf4_values import load_table, look_up, table
 
 BLOCK_SIZE = 64
 """Neighbouring weights that share a scale: bitsandbytes' default, and what transformers asks for."""
-MOST_ROWS = 64
-"""Above it, unpacking the weight for a product of torch's own is the better way."""
 
 _BLOCK = tl.constexpr(BLOCK_SIZE)
 _OUTPUTS = tl.constexpr(16)
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +182,8 @@ def _product(
 ):
     """A program has GROUPS x 16 outputs and one of SPLITS of the inputs.
 
-    Its parts take turns at chunks of BLOCKS blocks of inputs. The rows are OCTETS eights, some of which may be
-    beyond the last row. Each split has a part of `out` for itself, (SPLITS, rows, outputs).
+    Its parts take turns at chunks of BLOCKS blocks of inputs. The rows are OCTETS eights, some of which may
+    be beyond the last row. Each split has a part of `out` for itself, (SPLITS, rows, outputs).
     """
     ACROSS: tl.constexpr = INPUTS // _BLOCK
     AT_ONCE: tl.constexpr = BLOCKS * PARTS * SPLITS
