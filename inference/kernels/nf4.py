@@ -4,14 +4,14 @@ A weight is two codes a byte, the earlier one in the upper four bits, into a tab
 neighbours in a row share a scale, which is applied to their sum.
 
 One row or 64, the tensor cores multiply. Their instruction takes 16 outputs by 16 inputs of one factor and 16
-inputs by 8 rows of the other, spread over a warp so that lane 4 g + c holds output g and row g, each at the
-same few of the inputs. Which these are is free, so long as it is the same for both factors: here the 16 in a
-row that begin at 16 c. What a lane needs then lies side by side in memory, and goes from there straight into
-the registers where it is unpacked and multiplied, past the shared memory and all waiting for other warps.
+inputs by 8 rows of the other, spread over a warp so that lane 4 g + c holds outputs g and g + 8 and row g,
+each at the same few of the inputs. Which these are is free, so long as it is the same for both factors: here
+the 16 in a row that begin at 16 c. What a lane needs then lies side by side in memory, and goes from there
+straight into the registers where it is unpacked and multiplied, past the shared memory and all waiting for
+other warps.
 
-Triton finds this arrangement by itself, because the tensors here have their dimensions in the order in which
-it gives them to lanes, to warps and to a lane's registers: with another order the result would be the same,
-only later.
+So the tensors here have the threads for their first dimension, and for others what a thread holds. Triton
+leaves it at that, and where they are made into matrices it sees that all is in its place already.
 """
 
 # Kernels have no types, and their constants are upper case, as in Triton's own.
@@ -189,27 +189,27 @@ def _product(
     AT_ONCE: tl.constexpr = BLOCKS * PARTS * SPLITS
     STEPS: tl.constexpr = (ACROSS + AT_ONCE - 1) // AT_ONCE
     RAGGED: tl.constexpr = ACROSS % AT_ONCE != 0
-    warp = tl.arange(0, GROUPS * PARTS)
-    # An output is (8, warps, 2), a row (8, 1, OCTETS): the eights are lanes.
-    start = (tl.program_id(0) * GROUPS + warp // PARTS) * _OUTPUTS
-    output = tl.arange(0, 8)[:, None, None] + start[None, :, None] + 8 * tl.arange(0, 2)[None, None, :]
-    output = tl.minimum(output, outputs - 1).to(tl.int64)
-    row = tl.minimum(tl.arange(0, 8)[:, None, None] + 8 * tl.arange(0, OCTETS)[None, None, :], rows - 1)
-    # Of a block, a lane has words 2 c and 2 c + 1, and of `x` the same inputs, as two eights. (The sum that
-    # looks roundabout says that no more than two words follow each other.)
-    word = tl.arange(0, 8) // 2 * 2 + tl.arange(0, 8) % 2
-    place = tl.arange(0, 32) // 8 * 16 + tl.arange(0, 32) % 8 + 8 * tl.arange(0, 2)[:, None]
-    words_at = packed + (output * (INPUTS // 8))[:, :, :, None] + word
-    # The four lanes of an output all have its scales.
-    scales_at = tl.broadcast_to((scales + output * ACROSS)[None, :, :, :, None], [4, 8, GROUPS * PARTS, 2, 1])
-    x_at = x + (row * INPUTS)[:, :, :, None, None] + place
-    chosen = load_table(values, ASSEMBLED)
+    WARPS: tl.constexpr = GROUPS * PARTS
+    thread = tl.arange(0, 32 * WARPS)
+    warp, eighth, quarter = thread // 32, thread // 4 % 8, thread % 4
+    output = (tl.program_id(0) * GROUPS + warp // PARTS) * _OUTPUTS + eighth
+    low = tl.minimum(output, outputs - 1).to(tl.int64)
+    high = tl.minimum(output + 8, outputs - 1).to(tl.int64)
+    word = 2 * quarter[:, None] + tl.arange(0, 2)
+    words_at = packed + low[:, None] * (INPUTS // 8) + word, packed + high[:, None] * (INPUTS // 8) + word
+    scales_at = (scales + low * ACROSS)[:, None], (scales + high * ACROSS)[:, None]
+    place = 16 * quarter[:, None] + tl.arange(0, 8)
+    x_at = ()
+    for octet in tl.static_range(OCTETS):
+        row = tl.minimum(eighth + 8 * octet, rows - 1)
+        x_at = x_at + (x + row[:, None] * INPUTS + place,)
+    chosen = load_table(values, eighth, ASSEMBLED)
     chunk = tl.program_id(1) * STEPS * PARTS + warp % PARTS
     words, scale = _chunk(words_at, scales_at, chunk, ACROSS, BLOCKS, RAGGED)
     if PDL:
         gdc_launch_dependents()
         gdc_wait()
-    total = tl.zeros([GROUPS * PARTS, _OUTPUTS, OCTETS, 4, 2], tl.float32)
+    total = tl.zeros([WARPS, _OUTPUTS, OCTETS, 4, 2], tl.float32)
     for step in tl.range(0, STEPS - 1, num_stages=1):
         here = chunk + step * PARTS
         following = _chunk(words_at, scales_at, here + PARTS, ACROSS, BLOCKS, RAGGED)
@@ -230,20 +230,30 @@ def _product(
 
 @triton.jit
 def _chunk(words_at, scales_at, chunk, ACROSS: tl.constexpr, BLOCKS: tl.constexpr, RAGGED: tl.constexpr):
-    """Each warp's chunk: BLOCKS times (8, warps, 2, 8) words, and (4, 8, warps, 2, BLOCKS) scales.
+    """Each thread's share of a chunk: for each block (threads, 2, 2) words and (threads, 2) scales.
 
-    Beyond the last chunk it is the last one again, with 0 for scales.
+    The last of the dimensions are an output and the eighth after it. Beyond the last chunk it is the last one
+    again, with 0 for scales.
     """
     block = _inside(chunk, ACROSS, BLOCKS, RAGGED) * BLOCKS
     words = ()
     for each in tl.static_range(BLOCKS):
-        at = words_at + ((block + each) * (_BLOCK // 8))[None, :, None, None]
-        words = words + (tl.load(at, eviction_policy="evict_first"),)
-    at = scales_at + (block[None, None, :, None, None] + tl.arange(0, BLOCKS))
+        skipped = ((block + each) * (_BLOCK // 8))[:, None]
+        low = tl.load(words_at[0] + skipped, eviction_policy="evict_first")
+        high = tl.load(words_at[1] + skipped, eviction_policy="evict_first")
+        words = words + (tl.join(low, high),)
+    near = block[:, None] + tl.arange(0, BLOCKS)
     if RAGGED:
-        scales = tl.load(at, mask=(chunk * BLOCKS < ACROSS)[None, None, :, None, None], other=0.0)
+        there = (chunk * BLOCKS < ACROSS)[:, None]
+        low = tl.load(scales_at[0] + near, mask=there, other=0.0)
+        high = tl.load(scales_at[1] + near, mask=there, other=0.0)
     else:
-        scales = tl.load(at)
+        low = tl.load(scales_at[0] + near)
+        high = tl.load(scales_at[1] + near)
+    lows, highs = _apart(low, BLOCKS), _apart(high, BLOCKS)
+    scales = ()
+    for each in tl.static_range(BLOCKS):
+        scales = scales + (tl.join(lows[each], highs[each]),)
     return words, scales
 
 
@@ -253,17 +263,29 @@ def _inside(chunk, ACROSS: tl.constexpr, BLOCKS: tl.constexpr, RAGGED: tl.conste
 
 
 @triton.jit
-def _apart(scales, BLOCKS: tl.constexpr):
-    """The scales of each of the blocks."""
-    one_less: tl.constexpr = scales.shape[:4]
-    if BLOCKS == 1:
-        return (tl.reshape(scales, one_less),)
-    if BLOCKS == 2:
-        return tl.split(scales)
-    even, odd = tl.split(tl.reshape(scales, one_less + [2, 2]))
-    first, third = tl.split(even)
-    second, fourth = tl.split(odd)
-    return first, second, third, fourth
+def _apart(tensor, COUNT: tl.constexpr):
+    """(threads, COUNT) as COUNT times (threads,)."""
+    found = ()
+    if COUNT == 1:
+        found = found + (tl.reshape(tensor, tensor.shape[:1]),)
+    else:
+        even, odd = tl.split(tl.reshape(tensor, tensor.shape[:1] + [COUNT // 2, 2]))
+        evens, odds = _apart(even, COUNT // 2), _apart(odd, COUNT // 2)
+        for each in tl.static_range(COUNT // 2):
+            found = found + (evens[each], odds[each])
+    return found
+
+
+@triton.jit
+def _together(tensors, COUNT: tl.constexpr):
+    """COUNT tensors as one with further dimensions, of 2 each, in the order in which they are given."""
+    found = tensors[0]
+    if COUNT > 1:
+        pairs = ()
+        for each in tl.static_range(COUNT // 2):
+            pairs = pairs + (tl.join(tensors[each], tensors[each + COUNT // 2]),)
+        found = _together(pairs, COUNT // 2)
+    return found
 
 
 @triton.jit
@@ -283,21 +305,22 @@ def _add_product(
     WARPS: tl.constexpr = total.shape[0]
     OCTETS: tl.constexpr = total.shape[2]
     block = _inside(chunk, ACROSS, BLOCKS, RAGGED) * BLOCKS
-    scale = _apart(scales, BLOCKS)
     for each in tl.static_range(BLOCKS):
-        x = tl.load(x_at + ((block + each) * _BLOCK)[None, :, None, None, None])
-        # Inputs are, from here on, (lane, word, half, pair, one). The tensor cores' order is such that a lane
-        # has two neighbours; with the lanes in second but last place its numbers stay where they are.
-        x = tl.reshape(x, [8, WARPS, OCTETS, 2, 4, 2, 2, 2])
-        x = tl.reshape(tl.permute(x, [1, 3, 6, 4, 5, 7, 2, 0]), [WARPS, _BLOCK, 8 * OCTETS])
-        found = look_up(words[each], values, x.dtype, ASSEMBLED)
-        even = tl.join(tl.join(found[0], found[4]), tl.join(found[2], found[6]))
-        odd = tl.join(tl.join(found[1], found[5]), tl.join(found[3], found[7]))
-        weights = tl.reshape(tl.join(even, odd), [8, WARPS, 2, 4, 2, 2, 2, 2])
-        weights = tl.reshape(tl.permute(weights, [1, 2, 0, 4, 6, 3, 5, 7]), [WARPS, _OUTPUTS, _BLOCK])
+        first = ((block + each) * _BLOCK)[:, None]
+        octets = ()
+        for octet in tl.static_range(OCTETS):
+            octets = octets + (tl.join(tl.load(x_at[octet] + first), tl.load(x_at[octet] + first + 8)),)
+        # Inputs are, from here on, (quarter, word, half, pair, one). The tensor cores' order is such that a
+        # lane has two neighbours; with the lanes in second but last place its numbers stay where they are.
+        x = tl.reshape(_together(octets, OCTETS), [WARPS, 8, 4, 2, 2, 2, 2, OCTETS])
+        x = tl.reshape(tl.permute(x, [0, 6, 4, 2, 3, 5, 7, 1]), [WARPS, _BLOCK, 8 * OCTETS])
+        found = _together(look_up(words[each], values, x.dtype, ASSEMBLED), 8)
+        weights = tl.reshape(found, [WARPS, 8, 4, 2, 2, 2, 2, 2])
+        weights = tl.reshape(tl.permute(weights, [0, 4, 1, 3, 6, 2, 5, 7]), [WARPS, _OUTPUTS, _BLOCK])
         product = tl.dot(weights, x, input_precision="ieee")
         # A lane of the product has two neighbouring rows of an eight: (4, 2).
-        factor = tl.reshape(tl.permute(scale[each], [2, 3, 1, 0]), [WARPS, _OUTPUTS, 1, 4, 1])
+        factor = tl.permute(tl.reshape(scales[each], [WARPS, 8, 4, 2]), [0, 3, 1, 2])
+        factor = tl.reshape(factor, [WARPS, _OUTPUTS, 1, 4, 1])
         total += tl.reshape(product, [WARPS, _OUTPUTS, OCTETS, 4, 2]) * factor
     return total
 

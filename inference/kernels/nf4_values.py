@@ -71,14 +71,14 @@ def table(dtype: torch.dtype, device: torch.device, *, assembled: bool) -> torch
 
 
 @triton.jit
-def load_table(at, ASSEMBLED: tl.constexpr):
-    """The table, to be loaded once and handed to `look_up`."""
+def load_table(at, eighth, ASSEMBLED: tl.constexpr):
+    """The table, to be loaded once and handed to `look_up`. `eighth`: (threads,), 0 to 7."""
     loaded = ()
     if ASSEMBLED:
         for word in tl.static_range(8):
-            # A copy for each output in a warp: what is the same for all its lanes would go to registers that
-            # `prmt` cannot read, and be moved from there for each use.
-            loaded = loaded + (tl.load(at + word * 8 + tl.arange(0, 8)[:, None, None, None]),)
+            # Not one place for all lanes of a warp: what it holds would go to registers that `prmt` cannot
+            # read, and be moved from there for each use.
+            loaded = loaded + (tl.load(at + word * 8 + eighth)[:, None, None],)
     else:
         loaded = (tl.load(at + tl.arange(0, 16)),)
     return loaded
@@ -88,7 +88,7 @@ def load_table(at, ASSEMBLED: tl.constexpr):
 def look_up(words, values, KIND: tl.constexpr, ASSEMBLED: tl.constexpr):
     """The eight values of each word in the order of the weights: eight tensors of the shape of `words`.
 
-    `words`: int32, (8, x, y, z).
+    `words`: int32, (threads, x, y).
     """
     found = ()
     if ASSEMBLED:
