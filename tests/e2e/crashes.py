@@ -26,11 +26,11 @@ CHANNELS = 12
 class Crashing:
     """A server where people ask numbered questions, and a bot that can be killed at any time."""
 
-    def __init__(self, discord: StandIn, folder: Path) -> None:
+    def __init__(self, discord: StandIn, folder: Path, *, channels: int = CHANNELS) -> None:
         self.discord = discord
         discord.limit.requests = 100_000
         server = discord.add_server()
-        self.channels: list[Channel] = [discord.add_channel(server, f"c{n}") for n in range(CHANNELS)]
+        self.channels: list[Channel] = [discord.add_channel(server, f"c{n}") for n in range(channels)]
         self.people: list[Person] = [discord.add_person(f"P{n}") for n in range(PEOPLE)]
         self.questions: list[Message] = []
         self.settings = write_settings(
@@ -77,7 +77,7 @@ class Crashing:
     async def ask(self, **content: Any) -> Message:
         """The next question: by the next person, in the next channel."""
         number = len(self.questions)
-        person, place = self.people[number % PEOPLE], self.channels[number % CHANNELS]
+        person, place = self.people[number % PEOPLE], self.channels[number % len(self.channels)]
         question = await person.send(place, f"{self.discord.bot.mention} question {number}", **content)
         self.questions.append(question)
         return question
