@@ -91,7 +91,9 @@ class IdeficsClient(commands.AutoShardedBot):
         self.service = service
         self.policy_url = policy_url
         self.store = store
-        self.audience = DiscordAudience(self, store, Pacer(edit_interval_s), ping_author)
+        self.audience = DiscordAudience(
+            self, store, Pacer(edit_interval_s), ping_author, mentions=self.tree.mentions
+        )
 
     def _get_state(self, **options: Any) -> Any:
         # Here, because everything that the library builds after this takes the HTTP client from it.

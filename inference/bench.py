@@ -199,10 +199,12 @@ async def _measured(
                 zip(loads, speeds["engine"], strict=True), key=lambda pair: pair[1].tokens_per_second
             )
             first = found["first_tokens"] = asdict(await first_tokens(engine, vocabulary))
+            follow_ups = ", ".join(
+                f"{1000 * seconds:.1f} ms after {tokens}" for tokens, seconds in first["follow_ups"].items()
+            )
             print(
-                f"first token, idle: new picture {1000 * first['new_picture']:.1f} ms, follow-up "
-                f"{1000 * first['follow_up_short']:.1f} ms after a short conversation, "
-                f"{1000 * first['follow_up_long']:.1f} ms after a long one",
+                f"first token, idle: new picture {1000 * first['new_picture']:.1f} ms; "
+                f"follow-up {follow_ups} tokens",
                 flush=True,
             )
             lag = found["loop_lag_p99"] = await loop_lag(engine, busiest)

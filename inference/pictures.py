@@ -52,22 +52,22 @@ def open_picture(
     if not data:
         raise PictureError("The picture is empty (0 bytes): send it again.")
     if len(data) > max_bytes:
-        raise PictureError(_TOO_MANY_BYTES.format(max_bytes / 2**20))
-    too_many_pixels = (
-        f"The picture has too many pixels: at most {max_pixels / 1e6:.3g} million are possible, "
-        "send a smaller one."
+        raise too_many_bytes(max_bytes)
+    too_many_pixels = PictureError(
+        "The picture has too many pixels: at most {most} million are possible, send a smaller one.",
+        most=max_pixels / 1e6,
     )
     try:
         image = _open_header(data)
     except Image.DecompressionBombError as error:
-        raise PictureError(too_many_pixels) from error
+        raise too_many_pixels from error
     except Exception as error:  # a damaged header can raise anything
         raise PictureError(
             "This is not a picture that can be read: send a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF."
         ) from error
     with image:
         if image.width * image.height > max_pixels:
-            raise PictureError(too_many_pixels)
+            raise too_many_pixels
         return to_rgb(image)
 
 
@@ -169,19 +169,28 @@ class Preprocessor:
         Raises:
             PictureError: as in `to_rgb`.
         """
-        values = np.asarray(fitted(image, self.size), dtype=np.float32) / np.float32(255)
-        values -= np.array(self.mean, np.float32)
-        values /= np.array(self.std, np.float32)
-        return np.ascontiguousarray(values.transpose(2, 0, 1))
+        # A channel has 256 values: each is normalised once and looked up.
+        shades = np.arange(256, dtype=np.float32) / np.float32(255)
+        tables = [
+            (shades - np.float32(mean)) / np.float32(std)
+            for mean, std in zip(self.mean, self.std, strict=True)
+        ]
+        channels = fitted(image, self.size).split()
+        return np.stack([table[np.asarray(channel)] for table, channel in zip(tables, channels, strict=True)])
 
 
-_TOO_MANY_BYTES = "The picture's file is too large, at most {:.3g} MB are possible: send a smaller one."
+def too_many_bytes(most: int) -> PictureError:
+    """What is said of a file with more than `most` bytes."""
+    return PictureError(
+        "The picture's file is too large, at most {most} MB are possible: send a smaller one.",
+        most=most / 2**20,
+    )
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
     try:
         if path.stat().st_size > max_bytes:
-            raise PictureError(_TOO_MANY_BYTES.format(max_bytes / 2**20))
+            raise too_many_bytes(max_bytes)
         return path.read_bytes()
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()

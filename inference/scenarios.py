@@ -17,7 +17,7 @@ from inference.surface import Engine
 TICK = 0.005
 """Seconds between two looks at the event loop."""
 TRIES = 5
-SHORT, LONG = 200, 1800
+LENGTHS = (200, 600, 1000, 1400, 1800)
 """Tokens in front of a follow-up question."""
 FOLLOW_UP_TOKENS = 16
 SHARE_OF_CAPACITY = 0.7
@@ -30,10 +30,8 @@ class FirstTokens:
 
     new_picture: float
     """64 tokens with a picture never seen before."""
-    follow_up_short: float
-    """A question after `SHORT` tokens of conversation about a known picture."""
-    follow_up_long: float
-    """The same after `LONG` tokens."""
+    follow_ups: dict[int, float]
+    """A question after so many tokens of conversation about a known picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +52,11 @@ async def first_tokens(engine: Engine, vocabulary_size: int) -> FirstTokens:
         for seed in range(1000, 1001 + TRIES)
     ]
     longest = engine.context_length - 4 * FOLLOW_UP_TOKENS
-    return FirstTokens(
-        statistics.median(waits[1:]),
-        await _follow_up(engine, min(SHORT, longest // 2), vocabulary_size),
-        await _follow_up(engine, min(LONG, longest), vocabulary_size),
-    )
+    follow_ups = {
+        tokens: await _follow_up(engine, tokens, vocabulary_size)
+        for tokens in sorted({min(tokens, longest) for tokens in LENGTHS})
+    }
+    return FirstTokens(statistics.median(waits[1:]), follow_ups)
 
 
 async def _follow_up(engine: Engine, tokens: int, vocabulary_size: int) -> float:

@@ -15,7 +15,8 @@ from discord import app_commands
 
 from bot.bridge.convert import place
 from bot.bridge.errors import Code
-from bot.bridge.permissions import listed
+from bot.bridge.mentions import CommandMentions
+from bot.bridge.permissions import lacking, listed, needed_to_answer
 from bot.conversation.inputs import UnusableInputError
 from bot.conversation.keeping import AnswerStore
 from bot.conversation.messages import Place
@@ -28,6 +29,19 @@ log = logging.getLogger(__name__)
 
 MODERATORS = discord.Permissions(manage_channels=True)
 """Whom commands that are for moderators alone are shown to; servers may change it."""
+
+PARAMETERS = (
+    marked("answer"),
+    marked("days"),
+    marked("example"),
+    marked("label"),
+    marked("labels"),
+    marked("mode"),
+    marked("picture"),
+    marked("question"),
+    marked("text"),
+)
+"""Names of options, which the library takes from the callbacks."""
 
 _GONE = marked("This command is no longer there: press Ctrl+R in Discord to see the present ones.")
 
@@ -65,6 +79,7 @@ def polite(
 
 async def say_privately(interaction: Interaction, sentence: str) -> None:
     """To the person who gave the command; what was shown as being worked on in public goes."""
+    sentence = interaction.client.tree.mentions.within(sentence)
     if not interaction.response.is_done():
         await interaction.response.send_message(sentence, ephemeral=True)
         return
@@ -106,18 +121,17 @@ def require_answers(interaction: Interaction, words: Words) -> None:
     """Raises RefusedError: the bot cannot see the channel, or not write in it."""
     if interaction.guild_id is None:
         return
-    granted = interaction.app_permissions
-    in_thread = isinstance(interaction.channel, discord.Thread)
-    wanted = {
-        "View Channel": granted.view_channel,
-        "Send Messages in Threads": granted.send_messages_in_threads,
-    }
-    if not in_thread:
-        wanted = {"View Channel": granted.view_channel, "Send Messages": granted.send_messages}
-    if missing := [name for name, given in wanted.items() if not given]:
+    needed = needed_to_answer(interaction.channel)
+    if missing := lacking(interaction.app_permissions, *needed):
         raise RefusedError(
             words("I cannot answer here: I need {permissions} first.", permissions=listed(missing, words))
         )
+
+
+def labelled(name: str, sentence: str) -> app_commands.locale_str:
+    """A name that stays as it is, with a sentence that is said in the reader's language."""
+    before = f"{name}: "
+    return app_commands.locale_str(before + sentence, before=before, sentence=sentence)
 
 
 class CatalogueTranslator(app_commands.Translator):
@@ -130,12 +144,16 @@ class CatalogueTranslator(app_commands.Translator):
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
         words = words_in(locale.value)
-        said = words.said(string.message)
+        said = string.extras.get("before", "") + words.said(string.extras.get("sentence", string.message))
         return None if words.language == SOURCE or said == string.message else said
 
 
 class Commands(app_commands.CommandTree[Any]):
     """All commands of the bot."""
+
+    def __init__(self, client: discord.Client, **options: Any) -> None:
+        super().__init__(client, **options)
+        self.mentions = CommandMentions()
 
     async def register(self, application: str, store: AnswerStore, *, anew: bool = False) -> bool:
         """Tells Discord which commands there are, if that has changed since it was told, or `anew`.
@@ -147,8 +165,9 @@ class Commands(app_commands.CommandTree[Any]):
         payload = [await command.get_translated_payload(self, translator) for command in self.get_commands()]
         digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
         if not anew and await store.registered_commands(application) == digest:
+            self.mentions.learn(await self.fetch_commands())
             return False
-        await self.sync()
+        self.mentions.learn(await self.sync())
         await store.keep_registered_commands(application, digest)
         log.info("Registered %d commands", len(payload))
         return True

@@ -38,7 +38,7 @@ SETTINGS = (
     Setting("mode", marked("Mode"), tuple((mode.value, mode.value) for mode in DOES)),
     Setting(
         "trigger",
-        marked("Answers"),
+        marked("Responds"),
         (
             (Trigger.MENTION.value, marked("when mentioned")),
             (Trigger.EVERY_PICTURE.value, marked("every picture")),

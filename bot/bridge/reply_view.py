@@ -11,6 +11,7 @@ import discord
 from bot.bridge.answer_messages import AnswerMessages, Attached
 from bot.bridge.bars import can_be_drawn, described, draw_bars
 from bot.bridge.buttons import Controls
+from bot.bridge.mentions import CommandMentions
 from bot.bridge.pacing import Pacer
 from bot.bridge.permissions import listed, missing_for_files, missing_for_threads
 from bot.bridge.threads import open_thread
@@ -35,10 +36,16 @@ class DiscordReplyView:
     """A `ReplyView`: typing, or the place in line, until there is text; then a reply that grows by edits."""
 
     def __init__(
-        self, messages: AnswerMessages, pacer: Pacer, words: Words, notes: Sequence[str] = ()
+        self,
+        messages: AnswerMessages,
+        pacer: Pacer,
+        words: Words,
+        mentions: CommandMentions,
+        notes: Sequence[str] = (),
     ) -> None:
         """`notes` are sentences of its own for the asker."""
         self._words = words
+        self._mentions = mentions
         self._messages = messages
         self._channel = messages.channel
         self._pacer = pacer
@@ -63,7 +70,8 @@ class DiscordReplyView:
         if outcome.state is RequestState.FORGOTTEN:
             await self._messages.delete()
             return
-        thread_name, notes = outcome.thread_name, [*outcome.notes, *self._notes]
+        thread_name = outcome.thread_name
+        notes = [*map(self._mentions.within, outcome.notes), *self._notes]
         if thread_name is not None and (names := missing_for_threads(self._channel)):
             notes.append(
                 self._words(

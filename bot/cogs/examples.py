@@ -27,6 +27,7 @@ from bot.conversation.few_shot import MAX_EXAMPLES
 from bot.conversation.inputs import MAX_ANSWER, read_answer
 from bot.conversation.keeping import Example, Owners
 from bot.conversation.messages import PhotoOffer, SkippedPhoto
+from bot.conversation.notes import about_skipped
 from bot.languages.words import Words, marked
 
 if TYPE_CHECKING:
@@ -163,13 +164,7 @@ class Examples(
         await self._require_room(interaction, words)
         fetched = await self.client.service.fetch_photo(offer)
         if isinstance(fetched, SkippedPhoto):
-            raise RefusedError(
-                words(
-                    "I could not use {name}: {reason}.",
-                    name=fetched.name,
-                    reason=words.said(fetched.reason),
-                )
-            )
+            raise RefusedError(about_skipped(fetched, words))
         place = place_of(interaction)
         await self.client.store.add_example(place.scopes[0], fetched, answer, owners)
         examples, dropped = await self.client.service.fitting_examples(place)

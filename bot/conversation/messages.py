@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from bot.conversation.channel_settings import Mode
+from bot.languages.words import Sentence
 
 DISCORD_EPOCH_MS = 1_420_070_400_000
 """2015-01-01 UTC, from which Discord's ids count milliseconds in their upper 42 bits."""
@@ -104,8 +105,8 @@ class SkippedPhoto:
     """An offer that is no usable picture."""
 
     name: str
-    reason: str
-    """A clause for the person who sent it, such as "it is not a picture"."""
+    reason: Sentence
+    """For the person who sent it."""
 
 
 @dataclass(frozen=True, slots=True)

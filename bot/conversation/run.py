@@ -183,7 +183,7 @@ class Runner:
             task.uncancel()
         except InferenceError as error:
             log.warning("Request %d: %s", run.request.id, error)
-            run.notes.append(run.manner.words.said(str(error)))
+            run.notes.append(run.manner.words.said(notes.about_error(error)))
             return run.ended_as(RequestState.FAILED, error=str(error))
         except Exception as error:
             log.exception("Request %d failed", run.request.id)

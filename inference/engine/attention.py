@@ -6,14 +6,14 @@ Queries are always packed: (tokens, heads, head dimension), with no padding betw
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import torch
 from torch.nn import functional
 
 from inference.engine import dispatch
-from inference.engine.pages import PAGE_SIZE, PagedLayer
+from inference.engine.pages import PagedLayer, pages_for, upload
 
 
 class Attention(Protocol):
@@ -46,7 +46,7 @@ class DecodeAttention:
     lengths: torch.Tensor
     """int32 (rows): tokens of the row, the new one included"""
     slots: torch.Tensor
-    """int64 (rows): where the new token is stored"""
+    """integers (rows): where the new token is stored"""
     picture_table: torch.Tensor
     """int32 (rows, pages of a picture): those of the picture that the row sees"""
     picture_lengths: torch.Tensor
@@ -57,19 +57,12 @@ class DecodeAttention:
         return attend_pages(queries, layer, self.table, self.lengths)
 
     def pictures(self, layer: PagedLayer, queries: torch.Tensor) -> torch.Tensor:
-        seen = attend_pages(queries, layer, self.picture_table, self.picture_lengths)
-        return seen.masked_fill((self.picture_lengths == 0)[:, None, None], 0.0)
+        return attend_pages(queries, layer, self.picture_table, self.picture_lengths)
 
     def on(self, device: torch.device) -> DecodeAttention:
         if device == self.table.device:
             return self
-        return DecodeAttention(
-            self.table.to(device),
-            self.lengths.to(device),
-            self.slots.to(device),
-            self.picture_table.to(device),
-            self.picture_lengths.to(device),
-        )
+        return DecodeAttention(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def rotate_and_store(
@@ -104,7 +97,7 @@ def attend_pages(
 ) -> torch.Tensor:
     """Attention of one query for each row, (rows, heads, head dimension), to the first `lengths` tokens.
 
-    What comes out for rows of length 0 means nothing.
+    Zeros come out for rows of length 0.
     """
     if dispatch.uses_kernels(queries):
         from inference.kernels.paged_attention import paged_decode_attention
@@ -113,13 +106,57 @@ def attend_pages(
         with dispatch.launching_for(queries):
             paged_decode_attention(queries, layer.keys, layer.values, table, lengths, out)
         return out
-    lengths = lengths.clamp(min=1)
-    pages = table[:, : -(-int(lengths.max()) // PAGE_SIZE)]
+    pages = table[:, : max(1, pages_for(int(lengths.max())))]
     keys, values = layer.keys[pages].flatten(1, 2), layer.values[pages].flatten(1, 2)
-    mask = torch.arange(keys.shape[1]) < lengths[:, None]
-    return functional.scaled_dot_product_attention(
+    mask = torch.arange(keys.shape[1]) < lengths.clamp(min=1)[:, None]
+    attended = functional.scaled_dot_product_attention(
         queries[:, :, None], keys.transpose(1, 2), values.transpose(1, 2), attn_mask=mask[:, None, None]
     )[:, :, 0]
+    return attended.masked_fill((lengths == 0)[:, None, None], 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class TiledAttention:
+    """Some next tokens of each of several sequences, packed, for the kernel that takes them in tiles."""
+
+    slots: torch.Tensor
+    """int32 (tokens): where each token is stored"""
+    table: torch.Tensor
+    """int32 (sequences, pages of the longest)"""
+    tiles: torch.Tensor
+    """int32 (tiles, 4), see `inference.kernels.prefill_attention`"""
+    picture_table: torch.Tensor
+    """int32 (pictures, pages of a picture)"""
+    picture_tiles: torch.Tensor
+    """int32 (tiles, 4): each of tokens that see the same picture, or none"""
+
+    def own(self, layer: PagedLayer, qkv: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
+        queries = rotate_and_store(layer, qkv, rotation, self.slots)
+        return self._attend(queries, layer, self.table, self.tiles, causal=True)
+
+    def pictures(self, layer: PagedLayer, queries: torch.Tensor) -> torch.Tensor:
+        return self._attend(queries, layer, self.picture_table, self.picture_tiles, causal=False)
+
+    def _attend(
+        self,
+        queries: torch.Tensor,
+        layer: PagedLayer,
+        table: torch.Tensor,
+        tiles: torch.Tensor,
+        *,
+        causal: bool,
+    ) -> torch.Tensor:
+        from inference.kernels.prefill_attention import paged_prefill_attention
+
+        out = torch.empty_like(queries)
+        with dispatch.launching_for(queries):
+            paged_prefill_attention(queries, layer.keys, layer.values, table, tiles, out, causal=causal)
+        return out
+
+    def on(self, device: torch.device) -> TiledAttention:
+        if device == self.table.device:
+            return self
+        return TiledAttention(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +241,3 @@ class PrefillAttention:
             self.sees.to(device),
             self.latents,
         )
-
-
-def upload(values: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """`values` on `device`, without waiting for what the device is doing."""
-    if device.type == "cpu":
-        return values
-    return values.pin_memory().to(device, non_blocking=True)

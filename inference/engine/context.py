@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import torch
-
-from inference.engine.attention import upload
-from inference.engine.pages import PAGE_SIZE, PagedLayer, PagePool, pages_for
+from inference.engine.pages import PAGE_SIZE, PagedLayers, PagePool, pages_for
 from inference.engine.pictures import PictureCache
 from inference.engine.prefixes import Beginning, Prefixes
 from inference.errors import PromptError
@@ -47,12 +44,11 @@ class TokenSequence:
 class ContextMemory:
     """Gives out memory to sequences, first from what is free, then from what is only remembered."""
 
-    def __init__(
-        self, own: list[PagedLayer], pictures: list[PagedLayer], *, slots: int, remembered: int
-    ) -> None:
-        self.own = own
-        self.picture_layers = pictures
-        self.pool = PagePool(len(own[0].keys))
+    def __init__(self, own: PagedLayers, pictures: PagedLayers, *, slots: int, remembered: int) -> None:
+        self.own = own.layers
+        self.picture_layers = pictures.layers
+        self._pages = own
+        self.pool = PagePool(len(self.own[0].keys))
         self.prefixes = Prefixes(self.pool, remembered)
         self.pictures = PictureCache(slots)
 
@@ -64,14 +60,17 @@ class ContextMemory:
         """
         if pages > self.pool.size:
             raise PromptError(
-                f"This needs memory for {pages * PAGE_SIZE:,} tokens and the engine has it for "
-                f"{self.pool.size * PAGE_SIZE:,}: shorten the prompt, or ask for fewer tokens or beams."
+                "This needs memory for {tokens} tokens and the engine has it for {most}: "
+                "shorten the prompt, or ask for fewer tokens or beams.",
+                tokens=pages * PAGE_SIZE,
+                most=self.pool.size * PAGE_SIZE,
             )
         different = len({picture.digest for picture in pictures})
         if different > self.pictures.slots:
             raise PromptError(
-                f"The prompt has {different} pictures and the engine has room for {self.pictures.slots}: "
-                "leave some out."
+                "The prompt has {number} pictures and the engine has room for {most}: leave some out.",
+                number=different,
+                most=self.pictures.slots,
             )
 
     def admit(
@@ -125,7 +124,8 @@ class ContextMemory:
         """
         pages = sequence.pages + sequence.spare
         if poisoned:
-            self._clear([page for page in pages if self.pool.users(page) == 1])
+            # What is no number would spoil sums even where it is masked.
+            self._pages.clear([page for page in pages if self.pool.users(page) == 1])
         self.pool.release(pages)
         for view in sequence.slots:
             self.pictures.release(sequence.pictures[view].digest, forget=poisoned or forgotten)
@@ -143,14 +143,5 @@ class ContextMemory:
 
     def copy_pages(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Copies pages, each from its first to its second number."""
-        if not pairs:
-            return
-        sources, targets = torch.tensor(pairs).unbind(1)
-        for layer in self.own:
-            device = layer.keys.device
-            layer.copy(upload(sources, device), upload(targets, device))
-
-    def _clear(self, pages: Sequence[int]) -> None:
-        """What is no number would spoil sums even where it is masked."""
-        for layer in self.own:
-            layer.clear(upload(torch.tensor(pages, dtype=torch.int64), layer.keys.device))
+        if pairs:
+            self._pages.copy(*zip(*pairs, strict=True))

@@ -11,6 +11,7 @@ import torch
 from inference.engine.beams import best_continuations
 from inference.engine.jobs import BeamGeneration, Generation, Job
 from inference.engine.machine import Machine
+from inference.engine.rows import Placement
 from inference.engine.sampling import is_plain
 
 
@@ -75,20 +76,24 @@ class Decoding:
         if not singles:
             return
         rows = [len(self._seats) + offset for offset in range(len(singles))]
+        placements = []
         for row, (_, job) in zip(rows, singles, strict=True):
             self._seats.append(_Seat(job))
             sequence = job.sequence
             length = len(sequence.token_ids)
-            self._machine.rows.place(
-                row,
-                length=length,
-                pages=sequence.pages,
-                picture=sequence.slot_at(length),
-                options=job.request.options,
-                seed=job.seed,
-                seen=sequence.token_ids,
+            placements.append(
+                Placement(
+                    row,
+                    length=length,
+                    pages=sequence.pages,
+                    picture=sequence.slot_at(length),
+                    options=job.request.options,
+                    seed=job.seed,
+                    seen=sequence.token_ids,
+                )
             )
             job.asked += 1
+        self._machine.rows.place(placements)
         chosen = self._machine.rows.begin(
             rows,
             logits[[number for number, _ in singles]] if len(singles) < len(jobs) else logits,
@@ -188,15 +193,19 @@ class Decoding:
             return
         machine.memory.copy_pages(job.pages.continue_from(parents))
         length = len(sequence.token_ids) + len(search.running[0])
-        for row, seat in enumerate(self._seats):
-            if seat.job is job:
-                machine.rows.place(
+        machine.rows.place(
+            [
+                Placement(
                     row,
                     length=length,
                     pages=job.pages.tables[seat.beam],
                     picture=sequence.slot_at(length),
                     token_id=search.running[seat.beam][-1],
                 )
+                for row, seat in enumerate(self._seats)
+                if seat.job is job
+            ]
+        )
 
 
 def _is_plain(seat: _Seat) -> bool:

@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 
 OUT_OF_MEMORY = "The device has not enough memory for this request: shorten it or leave out pictures."
 NOT_A_NUMBER = "The model's values overflowed on this request: change the picture or the text."
+BUSY_PICTURES, IDLE_PICTURES = 16, 32
+"""Pictures that are encoded between two steps, and while nobody is being answered."""
+ROWS_FOR_A_PROMPT = 4
+"""So many answers wait at once for each prompt that waits to be read."""
 TOO_MANY_BEAMS = "This engine answers with {} beams at most: ask for fewer."
 
 
@@ -64,6 +68,7 @@ class ContinuousEngine:
         self._reader = Reader(self.machine, self._fail)
         self._ranking: list[Ranking] = []
         self._decoding = Decoding(self.machine, end=self._end_of_decoding)
+        self._steps_since_reading = 0
 
     @property
     def running(self) -> Sequence[Request]:
@@ -85,16 +90,34 @@ class ContinuousEngine:
         self._drop_cancelled()
         self._admit()
         try:
-            self._reader.encode_pictures()
-            busy = self._decoding.rows > 0
-            chunk = self.machine.chunk_tokens if busy else self._settings.idle_chunk_tokens
-            for jobs, logits in self._reader.read_prompts(chunk):
-                self._go_on(jobs, logits)
+            if self._shall_read():
+                self._read()
             self._rank()
             if self._decoding.step():
                 self._failed_before = False
         except Exception as error:
             self._recover(error)
+
+    def _shall_read(self) -> bool:
+        """Whether prompts are read now or the answers that are being generated go on first.
+
+        A pass takes about as long for three prompts as for one: while others are answered, prompts gather
+        for some steps, unless there are many already.
+        """
+        waiting, rows = len(self._reader), self._decoding.rows
+        if not waiting:
+            return False
+        self._steps_since_reading += 1
+        enough = rows <= ROWS_FOR_A_PROMPT * waiting
+        return enough or self._steps_since_reading > self.machine.steps_between_passes
+
+    def _read(self) -> None:
+        self._steps_since_reading = 0
+        busy = self._decoding.rows > 0
+        self._reader.encode_pictures(BUSY_PICTURES if busy else IDLE_PICTURES)
+        chunk = self.machine.chunk_tokens if busy else self._settings.idle_chunk_tokens
+        for jobs, logits in self._reader.read_prompts(chunk):
+            self._go_on(jobs, logits)
 
     def _drop_cancelled(self) -> None:
         self._returning = [job for job in self._returning if not job.request.cancelled]

@@ -6,16 +6,19 @@ import gc
 import logging
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import torch
 
+from inference.engine import dispatch
 from inference.engine.context import ContextMemory
 from inference.engine.graphs import Recordings
 from inference.engine.model import Decoder
-from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
+from inference.engine.pages import PAGE_SIZE, PagedLayers, pages_for
 from inference.engine.pictures import PictureEncoder, latents_of
+from inference.engine.prefill import PromptPasses
 from inference.engine.rows import Rows
 from inference.memory import free_bytes
 from inference.settings import EngineSettings
@@ -31,6 +34,8 @@ MOST_PICTURES = 4096
 SWITCH_SECONDS = 0.001
 CPU_CHUNK, CUDA_CHUNK = 128, 1024
 """Prompt tokens read between two steps."""
+CUDA_STEPS_BETWEEN_PASSES = 4
+"""Of the running batch; on a CPU a pass takes as much longer as it has more to read."""
 
 
 class Machine:
@@ -55,21 +60,26 @@ class Machine:
         self.is_cuda = device.type == "cuda"
         if self.is_cuda:
             torch.cuda.set_device(device)  # of this thread, for recording
+            # What this thread computes on the processor is small: sharing it out would only cost.
+            torch.set_num_threads(1)
             # When the device is done, this thread may have to wait so long for the event loop's to give way.
             sys.setswitchinterval(SWITCH_SECONDS)
         context = int(config.max_position_embeddings)
         self.forbidden = torch.zeros(self.decoder.vocabulary, device=device)
         self.forbidden[list(forbidden)] = -torch.inf
-        # Layers on several devices, and 8-bit ones, which look at values, cannot be recorded.
+        # Layers on several devices, 8-bit ones and torch's own attention, which look at values, cannot be
+        # recorded.
         self.records = (
             settings.graphs
             and self.is_cuda
+            and dispatch.uses_kernels(self.forbidden)
             and self.decoder.devices == {device}
             and not getattr(model, "is_loaded_in_8bit", False)
         )
         self.runs_ahead = self.is_cuda if settings.runs_ahead is None else settings.runs_ahead
         default_chunk = CUDA_CHUNK if self.is_cuda else CPU_CHUNK
         self.chunk_tokens = settings.chunk_tokens or default_chunk
+        self.steps_between_passes = CUDA_STEPS_BETWEEN_PASSES if self.is_cuda else 0
         self.pads_rows = self.is_cuda
         """Whether steps have one of a few numbers of rows, the last of them perhaps without a sequence."""
         self._buckets = sorted(
@@ -79,19 +89,27 @@ class Machine:
         self.memory = ContextMemory(
             own,
             pictures,
-            slots=len(pictures[0].keys) // pages_for(self.latents) - 1,
+            slots=len(pictures.layers[0].keys) // pages_for(self.latents) - 1,
             remembered=settings.remembered,
         )
         self.rows = Rows(
             self.decoder,
-            own,
-            pictures,
+            own.layers,
+            pictures.layers,
             rows=settings.most_rows,
             context=context,
             latents=self.latents,
             forbidden=self.forbidden,
         )
-        self.encoder = PictureEncoder(model, self.decoder, pictures, graphs=self.records)
+        self.passes = PromptPasses(
+            self.decoder,
+            own.layers,
+            pictures.layers,
+            context=context,
+            latents=self.latents,
+            graphs=self.records,
+        )
+        self.encoder = PictureEncoder(model, self.decoder, pictures.layers, graphs=self.records)
         self._steps: Recordings[tuple[int, bool]] = Recordings(
             lambda key: self.rows.step(*key), enabled=self.records
         )
@@ -117,19 +135,22 @@ class Machine:
     def _record(self, report: Callable[[int, int], None]) -> None:
         began = monotonic()
         keys = [(bucket, plain) for bucket in reversed(self._buckets) for plain in (True, False)]
+        works: list[Callable[[], None]] = [
+            *(partial(self._steps.record, key) for key in keys),
+            *self.passes.recordings(),
+            *self.encoder.recordings(),
+        ]
         gc.freeze()  # torch looks for garbage before each recording: only among what is new
         try:
-            for done, key in enumerate(keys):
-                report(done, len(keys) + 1)
-                self._steps.record(key)
-            report(len(keys), len(keys) + 1)
-            self.encoder.record()
+            for done, record in enumerate(works):
+                report(done, len(works))
+                record()
         finally:
             gc.unfreeze()
-        report(len(keys) + 1, len(keys) + 1)
-        log.info("Recorded %d kinds of steps in %.1f s.", len(keys), monotonic() - began)
+        report(len(works), len(works))
+        log.info("Recorded %d kinds of work in %.1f s.", len(works), monotonic() - began)
 
-    def _layers(self, settings: EngineSettings, context: int) -> tuple[list[PagedLayer], list[PagedLayer]]:
+    def _layers(self, settings: EngineSettings, context: int) -> tuple[PagedLayers, PagedLayers]:
         """Pages of the decoder layers, and of the cross layers."""
         decoder = self.decoder
         itemsize = decoder.dtype.itemsize
@@ -148,6 +169,8 @@ class Machine:
         pages = max(2, for_context // a_page + 1)
         pictures = max(2, min(for_pictures // a_picture + 1, MOST_PICTURES + 1))
         return (
-            [layer.pages(pages) for layer in decoder.layers],
-            [layer.pages(pictures * pages_for(self.latents)) for layer in decoder.cross_layers],
+            decoder.pages([layer.device for layer in decoder.layers], pages),
+            decoder.pages(
+                [layer.device for layer in decoder.cross_layers], pictures * pages_for(self.latents)
+            ),
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -11,8 +12,14 @@ from torch.nn import functional
 
 from inference.engine import dispatch
 from inference.engine.attention import Attention
-from inference.engine.pages import PagedLayer
-from inference.engine.weights import Projection, embedding_table, head_matrix, projection
+from inference.engine.pages import PagedLayer, PagedLayers
+from inference.engine.weights import (
+    Dense,
+    embedding_table,
+    gated_projection,
+    head_matrix,
+    projection,
+)
 
 if TYPE_CHECKING:
     from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
@@ -29,7 +36,7 @@ class Decoder:
         self.heads = cast(int, config.num_attention_heads)
         self.head_dim = cast(int, config.hidden_size) // self.heads
         self._embedding = embedding_table(model)
-        self._head = head_matrix(model)
+        self._head = Dense(head_matrix(model))
         self._norm = Norm(model.model.norm)
         interval = cast(int, config.cross_layer_interval)
         self.layers: list[SelfAttentionBlock] = []
@@ -58,14 +65,18 @@ class Decoder:
 
     @property
     def vocabulary(self) -> int:
-        return len(self._head)
+        return len(self._head.weight)
 
     @property
     def devices(self) -> set[torch.device]:
         """All devices that layers lie on."""
         layers = {layer.device for layer in self.layers}
         cross_layers = {layer.device for layer in self.cross_layers}
-        return {self._embedding.device, self._head.device} | layers | cross_layers
+        return {self._embedding.device, self._head.weight.device} | layers | cross_layers
+
+    def pages(self, devices: Sequence[torch.device], count: int) -> PagedLayers:
+        """So many empty pages for layers on these devices."""
+        return PagedLayers(devices, count, self.heads, self.head_dim, self.dtype)
 
     def forward(
         self,
@@ -78,26 +89,46 @@ class Decoder:
         """Hidden states (tokens, hidden) after the last norm.
 
         Args:
-            token_ids: int64 (tokens).
-            positions: int64 (tokens), counted from 0 in each sequence.
+            token_ids: integers (tokens).
+            positions: integers (tokens), counted from 0 in each sequence.
             own: keys and values of each decoder layer.
             pictures: keys and values of the pictures for each cross layer.
         """
-        hidden = functional.embedding(token_ids, self._embedding)
+        stream = Stream(functional.embedding(token_ids, self._embedding))
         rotation = self._rotation[positions]
         cross_layers = iter(pictures)
         for (cross, layer), pages in zip(self._blocks, own, strict=True):
             if cross is not None:
-                hidden, attention = hidden.to(cross.device), attention.on(cross.device)
-                hidden = cross(hidden, next(cross_layers), attention)
-            hidden, attention = hidden.to(layer.device), attention.on(layer.device)
+                stream, attention = stream.to(cross.device), attention.on(cross.device)
+                stream = cross(stream, next(cross_layers), attention)
+            stream, attention = stream.to(layer.device), attention.on(layer.device)
             rotation = rotation.to(layer.device)
-            hidden = layer(hidden, rotation, pages, attention)
-        return self._norm(hidden)
+            stream = layer(stream, rotation, pages, attention)
+        return self._norm.of_sum(stream.to(self._norm.weight.device))[1]
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """float32 (tokens, vocabulary with the added tokens)."""
-        return functional.linear(hidden.to(self._head.device), self._head).to(self.device).float()
+        return self._head(hidden.to(self._head.weight.device)).to(self.device).float()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Hidden states x, and what is yet to be added: x + gate * added. The next norm adds on its way."""
+
+    x: torch.Tensor
+    """(tokens, hidden)"""
+    added: torch.Tensor | None = None
+    """(tokens, hidden)"""
+    gate: torch.Tensor | None = None
+    """(hidden) or (1); 1 if not given"""
+
+    def to(self, device: torch.device) -> Stream:
+        if self.x.device == device:
+            return self
+        return Stream(
+            self.x.to(device),
+            *(each if each is None else each.to(device) for each in (self.added, self.gate)),
+        )
 
 
 class SelfAttentionBlock:
@@ -106,7 +137,6 @@ class SelfAttentionBlock:
     def __init__(self, layer: Any, heads: int) -> None:
         attention = layer.self_attn
         self._heads = heads
-        self._head_dim: int = attention.head_dim
         self._norm = Norm(layer.input_layernorm)
         self._qkv = projection(attention.q_proj, attention.k_proj, attention.v_proj)
         self._out = projection(attention.o_proj)
@@ -115,16 +145,13 @@ class SelfAttentionBlock:
         self.device: torch.device = layer.input_layernorm.weight.device
 
     def __call__(
-        self, hidden: torch.Tensor, rotation: torch.Tensor, pages: PagedLayer, attention: Attention
-    ) -> torch.Tensor:
-        qkv = self._qkv(self._norm(hidden)).view(len(hidden), 3, self._heads, -1)
+        self, stream: Stream, rotation: torch.Tensor, pages: PagedLayer, attention: Attention
+    ) -> Stream:
+        x, normed = self._norm.of_sum(stream)
+        qkv = self._qkv(normed).view(len(x), 3, self._heads, -1)
         attended = self._out(attention.own(pages, qkv, rotation).flatten(1))
-        hidden, normed = self._mlp_norm.of_sum(hidden, attended)
-        return hidden + self._mlp(normed)
-
-    def pages(self, count: int) -> PagedLayer:
-        """Empty pages for this layer."""
-        return PagedLayer.empty(count, self._heads, self._head_dim, self._norm.weight)
+        x, normed = self._mlp_norm.of_sum(Stream(x, attended))
+        return Stream(x, self._mlp(normed))
 
 
 class CrossAttentionBlock:
@@ -136,7 +163,6 @@ class CrossAttentionBlock:
     def __init__(self, layer: Any, heads: int) -> None:
         attention = layer.cross_attn
         self._heads = heads
-        self._head_dim: int = attention.head_dim
         self._norm = Norm(layer.input_layernorm)
         self._query = projection(attention.q_proj)
         self._key_value = projection(attention.k_proj, attention.v_proj)
@@ -149,11 +175,12 @@ class CrossAttentionBlock:
         self._mlp_gate: torch.Tensor = layer.alpha_dense.detach().flatten().tanh()
         self.device: torch.device = layer.input_layernorm.weight.device
 
-    def __call__(self, hidden: torch.Tensor, pages: PagedLayer, attention: Attention) -> torch.Tensor:
-        queries = self._query_norm(self._query(self._norm(hidden)).view(len(hidden), self._heads, -1))
+    def __call__(self, stream: Stream, pages: PagedLayer, attention: Attention) -> Stream:
+        x, normed = self._norm.of_sum(stream)
+        queries = self._query_norm(self._query(normed).view(len(x), self._heads, -1))
         attended = self._out(attention.pictures(pages, queries).flatten(1))
-        hidden, normed = self._mlp_norm.of_sum(hidden, attended, self._attention_gate)
-        return torch.addcmul(hidden, self._mlp_gate, self._mlp(normed))
+        x, normed = self._mlp_norm.of_sum(Stream(x, attended, self._attention_gate))
+        return Stream(x, self._mlp(normed), self._mlp_gate)
 
     def keys_and_values(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What tokens that see a picture attend to, each (latents, heads, head dimension).
@@ -164,29 +191,16 @@ class CrossAttentionBlock:
         keys, values = self._key_value(latents).view(len(latents), 2, self._heads, -1).unbind(1)
         return self._key_norm(keys), values
 
-    def pages(self, count: int) -> PagedLayer:
-        """Empty pages for this layer."""
-        return PagedLayer.empty(count, self._heads, self._head_dim, self._norm.weight)
-
 
 class Mlp:
     """down(act(gate(x)) * up(x))"""
 
     def __init__(self, mlp: Any) -> None:
-        self._gate_up: Projection = projection(mlp.gate_proj, mlp.up_proj)
+        self._gated = gated_projection(mlp.gate_proj, mlp.up_proj, mlp.act_fn)
         self._down = projection(mlp.down_proj)
-        self._activation: Callable[[torch.Tensor], torch.Tensor] = mlp.act_fn
-        self._is_silu = type(mlp.act_fn).__name__ in ("SiLU", "SiLUActivation")
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        gate_up = self._gate_up(x)
-        if dispatch.uses_kernels(gate_up) and self._is_silu:
-            from inference.kernels.fused import silu_product
-
-            with dispatch.launching_for(gate_up):
-                return self._down(silu_product(gate_up))
-        gate, up = gate_up.chunk(2, dim=-1)
-        return self._down(self._activation(gate) * up)
+        return self._down(self._gated(x))
 
 
 class Norm:
@@ -197,24 +211,19 @@ class Norm:
         self._epsilon: float = norm.variance_epsilon
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        if dispatch.uses_kernels(x):
-            from inference.kernels.fused import rms_norm
+        return self.of_sum(Stream(x.reshape(-1, x.shape[-1])))[1].view(x.shape)
 
-            with dispatch.launching_for(x):
-                return rms_norm(x.reshape(-1, x.shape[-1]), self.weight, self._epsilon)[1].view(x.shape)
-        return functional.rms_norm(x, self.weight.shape, self.weight, self._epsilon)
-
-    def of_sum(
-        self, x: torch.Tensor, added: torch.Tensor, gate: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """x + gate * added, and the norm of that; `gate` is 1 if not given."""
+    def of_sum(self, stream: Stream) -> tuple[torch.Tensor, torch.Tensor]:
+        """The hidden states with what was to be added, and the norm of that."""
+        x, added, gate = stream.x, stream.added, stream.gate
         if dispatch.uses_kernels(x):
             from inference.kernels.fused import rms_norm
 
             with dispatch.launching_for(x):
                 return rms_norm(x, self.weight, self._epsilon, added=added, gate=gate)
-        total = x + (added if gate is None else gate * added)
-        return total, self(total)
+        if added is not None:
+            x = x + (added if gate is None else gate * added)
+        return x, functional.rms_norm(x, self.weight.shape, self.weight, self._epsilon)
 
 
 def _rotation(model: IdeficsForVisionText2Text, like: torch.Tensor) -> torch.Tensor:

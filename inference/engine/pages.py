@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 
-PAGE_SIZE = 16
-"""Tokens."""
+from inference.kernels.limits import PAGE_SIZE as PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,6 @@ class PagedLayer:
     keys: torch.Tensor
     values: torch.Tensor
 
-    @classmethod
-    def empty(cls, pages: int, heads: int, head_dim: int, like: torch.Tensor) -> PagedLayer:
-        """Zeros of the type and on the device of `like`."""
-        both = like.new_zeros(2, pages, PAGE_SIZE, heads, head_dim)
-        return cls(both[0], both[1])
-
     def write(self, slots: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> None:
         """Stores tokens' keys and values, each (tokens, heads, head dimension), at `slots` (tokens).
 
@@ -35,15 +29,45 @@ class PagedLayer:
         self.keys.flatten(0, 1).index_copy_(0, slots, keys)
         self.values.flatten(0, 1).index_copy_(0, slots, values)
 
-    def copy(self, sources: torch.Tensor, targets: torch.Tensor) -> None:
-        """Copies whole pages."""
-        self.keys.index_copy_(0, targets, self.keys[sources])
-        self.values.index_copy_(0, targets, self.values[sources])
 
-    def clear(self, pages: torch.Tensor) -> None:
-        """Zeros in whole pages."""
-        self.keys.index_fill_(0, pages, 0.0)
-        self.values.index_fill_(0, pages, 0.0)
+class PagedLayers:
+    """Empty pages for several layers; those of one device lie in one tensor, to be copied at once.
+
+    Args:
+        devices: where each layer's pages are to be.
+    """
+
+    def __init__(
+        self, devices: Sequence[torch.device], pages: int, heads: int, head_dim: int, dtype: torch.dtype
+    ) -> None:
+        self._stacks = [
+            torch.zeros(len(list(same)), 2, pages, PAGE_SIZE, heads, head_dim, dtype=dtype, device=device)
+            for device, same in groupby(devices)
+        ]
+        self.layers = [PagedLayer(keys, values) for stack in self._stacks for keys, values in stack]
+
+    def copy(self, sources: Sequence[int], targets: Sequence[int]) -> None:
+        """Copies whole pages in all layers."""
+        for stack in self._stacks:
+            stack.index_copy_(
+                2, _uploaded(targets, stack.device), stack[:, :, _uploaded(sources, stack.device)]
+            )
+
+    def clear(self, pages: Sequence[int]) -> None:
+        """Zeros in whole pages of all layers."""
+        for stack in self._stacks:
+            stack.index_fill_(2, _uploaded(pages, stack.device), 0.0)
+
+
+def _uploaded(pages: Sequence[int], device: torch.device) -> torch.Tensor:
+    return upload(torch.tensor(pages, dtype=torch.int64), device)
+
+
+def upload(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """`values` on `device`, without waiting for what the device is doing."""
+    if device.type == "cpu":
+        return values
+    return values.pin_memory().to(device, non_blocking=True)
 
 
 class OutOfPages(Exception):  # noqa: N818 - it is met by waiting

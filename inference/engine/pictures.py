@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import torch
 
-from inference.engine.attention import upload
 from inference.engine.graphs import Recordings
 from inference.engine.model import Decoder
-from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
+from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for, upload
 from inference.prepared import PreparedPicture
 
 if TYPE_CHECKING:
@@ -93,18 +94,19 @@ class PictureEncoder:
         self._slots = torch.zeros(PICTURES_AT_ONCE, dtype=torch.int64, device=weight.device)
         self._recordings = Recordings(self._run, enabled=graphs)
 
-    def record(self) -> None:
-        """Records the encoder for every number of pictures."""
-        for count in _BUCKETS:
-            self._recordings.record(count)
+    def recordings(self) -> list[Callable[[], None]]:
+        """What records the encoder, each for another number of pictures."""
+        return [partial(self._recordings.record, count) for count in reversed(_BUCKETS)]
 
     def encode(self, pictures: Sequence[PreparedPicture], slots: Sequence[int]) -> None:
         """Encodes at most `PICTURES_AT_ONCE` pictures into their slots."""
-        pixels = torch.stack([torch.from_numpy(picture.pixels) for picture in pictures])
         count = len(pictures)
-        self._pixels[:count].copy_(upload(pixels, self._pixels.device))
-        self._slots.zero_()
-        self._slots[:count].copy_(upload(torch.tensor(slots), self._slots.device))
+        # By numpy: torch would share the copying out among threads and wait for the last of them.
+        pixels = torch.empty(count, *self._pixels.shape[1:], pin_memory=self._pixels.is_cuda)
+        np.stack([picture.pixels for picture in pictures], out=pixels.numpy())
+        self._pixels[:count].copy_(pixels.to(self._pixels.device, non_blocking=True))
+        padded = torch.tensor([*slots, *[0] * (PICTURES_AT_ONCE - count)])
+        self._slots.copy_(upload(padded, self._slots.device))
         if self._pixels.is_cuda:
             count = next(bucket for bucket in _BUCKETS if bucket >= count)
         self._recordings(count)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, groupby
 
 import torch
 
 from inference.engine import dispatch
-from inference.engine.attention import PrefillAttention, Runs, upload
+from inference.engine.attention import Attention, PrefillAttention, Runs
+from inference.engine.graphs import Recordings
+from inference.engine.layout import Layout, LayoutBuffer, LayoutShape
 from inference.engine.model import Decoder
-from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
+from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for, upload
+
+RECORDED_TOKENS = (16, 32, 64, 128, 256, 384, 512, 768, 1024)
+"""Of a pass; longer ones take the device longer than the processor takes to start them."""
+RECORDED_SEQUENCES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +38,88 @@ class Chunk:
         return self.start + len(self.token_ids)
 
 
-def read(
-    decoder: Decoder,
-    own: list[PagedLayer],
-    pictures: list[PagedLayer],
-    latents: int,
-    chunks: Sequence[Chunk],
-    wanted: Sequence[int],
-) -> torch.Tensor:
-    """Computes and stores the chunks' keys and values; returns logits, float32 (wanted, vocabulary).
+class PromptPasses:
+    """Passes over chunks of prompts; on GPUs those of few tokens are recorded and replayed.
 
     Args:
+        own: keys and values of each decoder layer.
+        pictures: keys and values of the pictures for each cross layer.
+        context: most tokens of a sequence.
         latents: keys that a picture has.
-        wanted: places in the chunks, joined, after which the logits are wanted.
     """
-    device = decoder.device
-    token_ids = upload(torch.tensor([each for chunk in chunks for each in chunk.token_ids]), device)
-    positions = torch.cat([torch.arange(chunk.start, chunk.end) for chunk in chunks])
-    attention = _attention(chunks, positions, latents, device)
-    with dispatch.attending_at_any_shape(token_ids):
-        hidden = decoder.forward(token_ids, upload(positions, device), own, pictures, attention)
-    if not wanted:
-        return hidden.new_empty(0, decoder.vocabulary)
-    return decoder.logits(hidden[upload(torch.tensor(wanted), hidden.device)])
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        own: list[PagedLayer],
+        pictures: list[PagedLayer],
+        *,
+        context: int,
+        latents: int,
+        graphs: bool,
+    ) -> None:
+        self._decoder = decoder
+        self._own = own
+        self._pictures = pictures
+        self._latents = latents
+        self._records = graphs
+        device = decoder.device
+        self._picture_table = torch.arange(len(pictures[0].keys), dtype=torch.int32, device=device).view(
+            -1, pages_for(latents)
+        )
+        self._buffers = {
+            tokens: LayoutBuffer(
+                LayoutShape.of_recording(tokens, RECORDED_SEQUENCES, pages_for(context)), device
+            )
+            for tokens in (RECORDED_TOKENS if graphs else ())
+        }
+        self._logits = torch.zeros(RECORDED_SEQUENCES if graphs else 0, decoder.vocabulary, device=device)
+        self._recordings = Recordings(self._run_recorded, enabled=graphs)
+
+    def recordings(self) -> list[Callable[[], None]]:
+        """What records the passes, each of another number of tokens."""
+        return [partial(self._recordings.record, tokens) for tokens in reversed(self._buffers)]
+
+    def read(self, chunks: Sequence[Chunk], wanted: Sequence[int]) -> torch.Tensor:
+        """Computes and stores the chunks' keys and values; returns logits, float32 (wanted, vocabulary).
+
+        Args:
+            wanted: places in the chunks, joined, after which the logits are wanted.
+        """
+        if not dispatch.uses_kernels(self._picture_table):
+            return self._read_padded(chunks, wanted)
+        layout = Layout.of(chunks, wanted, self._latents)
+        for tokens, buffer in self._buffers.items():
+            if layout.shape.fits(buffer.shape):
+                buffer.fill(layout)
+                self._recordings(tokens)
+                return self._logits[: len(wanted)].clone()
+        buffer = LayoutBuffer(layout.shape, self._picture_table.device)
+        buffer.fill(layout)
+        return self._run(buffer)
+
+    def _run_recorded(self, tokens: int) -> None:
+        self._logits.copy_(self._run(self._buffers[tokens]))
+
+    def _run(self, buffer: LayoutBuffer) -> torch.Tensor:
+        attention = buffer.attention(self._picture_table)
+        hidden = self._forward(buffer.token_ids, buffer.positions, attention)
+        return self._decoder.logits(hidden[buffer.wanted])
+
+    def _read_padded(self, chunks: Sequence[Chunk], wanted: Sequence[int]) -> torch.Tensor:
+        device = self._decoder.device
+        token_ids = upload(torch.tensor([each for chunk in chunks for each in chunk.token_ids]), device)
+        positions = torch.cat([torch.arange(chunk.start, chunk.end) for chunk in chunks])
+        attention = _padded_attention(chunks, positions, self._latents, device)
+        hidden = self._forward(token_ids, upload(positions, device), attention)
+        if not wanted:
+            return hidden.new_empty(0, self._decoder.vocabulary)
+        return self._decoder.logits(hidden[upload(torch.tensor(wanted), hidden.device)])
+
+    def _forward(
+        self, token_ids: torch.Tensor, positions: torch.Tensor, attention: Attention
+    ) -> torch.Tensor:
+        return self._decoder.forward(token_ids, positions, self._own, self._pictures, attention)
 
 
 def last_places(chunks: Sequence[Chunk]) -> list[int]:
@@ -61,7 +127,7 @@ def last_places(chunks: Sequence[Chunk]) -> list[int]:
     return [end - 1 for end in accumulate(len(chunk.token_ids) for chunk in chunks)]
 
 
-def _attention(
+def _padded_attention(
     chunks: Sequence[Chunk], positions: torch.Tensor, latents: int, device: torch.device
 ) -> PrefillAttention:
     width = max(pages_for(chunk.end) for chunk in chunks)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -11,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.engine.pages import PagePool, pages_for
+
+LEAST_TOKENS = 8
+"""Fewer are computed again sooner than a page with them is copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,12 @@ class Beginning:
                 return min(mine[0], others[0])
         return sys.maxsize
 
+    @property
+    def start(self) -> Hashable:
+        """The first `LEAST_TOKENS` tokens: beginnings with another start have too little in common."""
+        views = tuple(view for view in self.views if view[0] < LEAST_TOKENS)
+        return self.token_ids[:LEAST_TOKENS].tobytes(), views
+
 
 @dataclass(eq=False, slots=True)
 class _Remembered:
@@ -65,31 +75,31 @@ class Prefixes:
     def __init__(self, pool: PagePool, most: int) -> None:
         self._pool = pool
         self._most = most
-        self._remembered: list[_Remembered] = []
+        self._remembered: OrderedDict[_Remembered, None] = OrderedDict()
         """The least recently used first."""
+        self._with_start: defaultdict[Hashable, list[_Remembered]] = defaultdict(list)
 
     def longest(self, wanted: Beginning) -> tuple[int, list[int]]:
         """How many tokens of `wanted` some remembered beginning has, and the pages that hold them.
 
         The last page may be filled only in part. The pages may be freed by the next call of `forget`.
         """
-        best, tokens = None, 0
-        for entry in self._remembered:
+        best, tokens = None, LEAST_TOKENS - 1
+        for entry in self._with_start.get(wanted.start, ()):
             common = entry.beginning.common(wanted)
             if common > tokens:
                 best, tokens = entry, common
         if best is None:
             return 0, []
-        self._remembered.remove(best)
-        self._remembered.append(best)
+        self._remembered.move_to_end(best)
         return tokens, best.pages[: pages_for(tokens)]
 
     def remember(self, beginning: Beginning, pages: Sequence[int]) -> None:
         """Keeps the keys and values of `beginning`, which are in `pages`."""
         tokens = len(beginning.token_ids)
-        if tokens == 0 or self._most == 0:
+        if tokens < LEAST_TOKENS or self._most == 0:
             return
-        for entry in tuple(self._remembered):
+        for entry in tuple(self._with_start.get(beginning.start, ())):
             common = entry.beginning.common(beginning)
             if common == tokens:
                 return
@@ -99,13 +109,15 @@ class Prefixes:
             self.forget()
         kept = list(pages[: pages_for(tokens)])
         self._pool.share(kept)
-        self._remembered.append(_Remembered(beginning, kept))
+        entry = _Remembered(beginning, kept)
+        self._remembered[entry] = None
+        self._with_start[beginning.start].append(entry)
 
     def forget(self) -> bool:
         """Forgets the least recently used beginning; False if there is none."""
         if not self._remembered:
             return False
-        self._drop(self._remembered[0])
+        self._drop(next(iter(self._remembered)))
         return True
 
     def __len__(self) -> int:
@@ -115,5 +127,9 @@ class Prefixes:
         return (entry.beginning for entry in self._remembered)
 
     def _drop(self, entry: _Remembered) -> None:
-        self._remembered.remove(entry)
+        del self._remembered[entry]
+        start = entry.beginning.start
+        self._with_start[start].remove(entry)
+        if not self._with_start[start]:
+            del self._with_start[start]
         self._pool.release(entry.pages)

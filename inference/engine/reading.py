@@ -11,7 +11,7 @@ import torch
 from inference.engine.jobs import Job, Ranking
 from inference.engine.machine import Machine
 from inference.engine.pictures import PICTURES_AT_ONCE
-from inference.engine.prefill import Chunk, last_places, read
+from inference.engine.prefill import Chunk, last_places
 from inference.errors import InferenceError
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,10 @@ class Reader:
         self._fail = fail
         self._jobs: list[Job] = []
 
+    def __len__(self) -> int:
+        """Jobs that are being read."""
+        return len(self._jobs)
+
     def add(self, job: Job) -> None:
         self._jobs.append(job)
 
@@ -43,17 +47,21 @@ class Reader:
         if job in self._jobs:
             self._jobs.remove(job)
 
-    def encode_pictures(self) -> None:
-        """Encodes the pictures that are waited for, as many as fit in one pass."""
+    def encode_pictures(self, most: int) -> None:
+        """Encodes at most so many of the pictures that are waited for, the longest waited for first."""
+        digests = list(self._machine.memory.pictures.waiting)[:most]
+        for first in range(0, len(digests), PICTURES_AT_ONCE):
+            self._encode(digests[first : first + PICTURES_AT_ONCE])
+
+    def _encode(self, digests: Sequence[bytes]) -> None:
         cache = self._machine.memory.pictures
-        digests = list(cache.waiting)[:PICTURES_AT_ONCE]
 
         def encode(some: Sequence[bytes]) -> None:
             self._machine.encoder.encode(
                 [cache.waiting[digest] for digest in some], [cache.slot(digest) for digest in some]
             )
 
-        for digest, error in attempt(digests, encode) if digests else ():
+        for digest, error in attempt(digests, encode):
             for job in [job for job in self._jobs if needs(job, {digest})]:
                 self._fail(job, error)
         for digest in digests:
@@ -71,7 +79,8 @@ class Reader:
         def read_some(some: Sequence[tuple[Job, Chunk]]) -> None:
             ends = last_places([chunk for _, chunk in some])
             done = [number for number, (job, chunk) in enumerate(some) if chunk.end == len(job.token_ids)]
-            logits = self._pass([chunk for _, chunk in some], [ends[number] for number in done])
+            chunks = [chunk for _, chunk in some]
+            logits = self._machine.passes.read(chunks, [ends[number] for number in done])
             for job, chunk in some:
                 job.sequence.computed = chunk.end
             passes.append(([some[number][0] for number in done], logits))
@@ -92,7 +101,7 @@ class Reader:
 
         def score(_: object) -> None:
             self._machine.memory.copy_pages(copies)
-            job.score(labels, self._pass(chunks, places))
+            job.score(labels, self._machine.passes.read(chunks, places))
 
         for _, error in attempt([job], score):
             self._fail(job, error)
@@ -114,11 +123,6 @@ class Reader:
             if most_tokens <= 0:
                 break
         return chosen
-
-    def _pass(self, chunks: Sequence[Chunk], wanted: Sequence[int]) -> torch.Tensor:
-        machine = self._machine
-        memory = machine.memory
-        return read(machine.decoder, memory.own, memory.picture_layers, machine.latents, chunks, wanted)
 
 
 def needs(job: Job, digests: set[bytes]) -> bool:

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
-from inference.engine.attention import DecodeAttention, upload
+from inference.engine.attention import DecodeAttention
 from inference.engine.model import Decoder
-from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
-from inference.engine.sampling import SamplingRows, choose, choose_likeliest, is_plain
+from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for, upload
+from inference.engine.sampling import SamplingRows, choose, choose_likeliest
 
 if TYPE_CHECKING:
     from inference.surface import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A sequence to be put into a row."""
+
+    row: int
+    length: int
+    """Tokens of the sequence, `token_id` included if it has been chosen."""
+    pages: Sequence[int]
+    picture: int
+    """The slot of the picture that its next tokens see, 0 for none."""
+    token_id: int = 0
+    options: Options | None = None
+    """The likeliest token is chosen without them."""
+    seed: int = 0
+    seen: Sequence[int] = ()
+    """The sequence's tokens, needed where a penalty is to be reckoned."""
 
 
 class Rows:
@@ -39,13 +59,17 @@ class Rows:
         self._pictures = pictures
         self._latents = latents
         self._forbidden = forbidden
-        self.token_ids = torch.zeros(rows, dtype=torch.int64, device=device)
+        # All numbers of a row lie side by side, so that it is written, moved and cleared at once.
+        sizes = [1, 1, 1, pages_for(latents), pages_for(context)]
+        self._state = torch.zeros(rows, sum(sizes), dtype=torch.int32, device=device)
+        token_ids, lengths, picture_lengths, self.picture_table, self.table = torch.split(
+            self._state, sizes, dim=1
+        )
+        self.token_ids = token_ids[:, 0]
         """The token that the next step computes."""
-        self.lengths = torch.zeros(rows, dtype=torch.int32, device=device)
+        self.lengths = lengths[:, 0]
         """Tokens of the row, that one included."""
-        self.table = torch.zeros(rows, pages_for(context), dtype=torch.int32, device=device)
-        self.picture_table = torch.zeros(rows, pages_for(latents), dtype=torch.int32, device=device)
-        self.picture_lengths = torch.zeros(rows, dtype=torch.int32, device=device)
+        self.picture_lengths = picture_lengths[:, 0]
         self.sampling = SamplingRows.empty(rows, decoder.vocabulary, device)
         self.chosen = torch.zeros(rows, dtype=torch.int64, device=device)
         """What the last step chose; -1 where the values were no numbers."""
@@ -55,8 +79,8 @@ class Rows:
     def step(self, rows: int, plain: bool) -> None:
         """One token for each of the first `rows` rows; `plain` if no row needs more than the likeliest."""
         lengths, table = self.lengths[:rows], self.table[:rows]
-        positions = (lengths - 1).clamp(min=0).long()
-        page = table.gather(1, (positions // PAGE_SIZE)[:, None])[:, 0].long()
+        positions = (lengths - 1).clamp(min=0)
+        page = table.gather(1, (positions // PAGE_SIZE).long()[:, None])[:, 0].long()
         attention = DecodeAttention(
             table=table,
             lengths=lengths,
@@ -87,76 +111,33 @@ class Rows:
             chosen = choose(logits, self._forbidden, lengths, sampling)
             self.sampling.seen[rows] = sampling.seen.scatter(1, chosen.clamp(min=0)[:, None], True)
         self.chosen[rows] = chosen
-        self.token_ids[rows] = chosen.clamp(min=0)
+        self.token_ids[rows] = chosen.clamp(min=0).int()
         self.lengths[rows] = torch.where(lengths > 0, lengths + 1, lengths)
 
-    def place(
-        self,
-        row: int,
-        *,
-        length: int,
-        pages: Sequence[int],
-        picture: int,
-        token_id: int = 0,
-        options: Options | None = None,
-        seed: int = 0,
-        seen: Sequence[int] = (),
-    ) -> None:
-        """Puts a sequence into a row.
-
-        Args:
-            length: tokens of the sequence, `token_id` included if it has been chosen.
-            picture: the picture that its next tokens see, 0 for none.
-            seen: the sequence's tokens, needed where a penalty is to be reckoned.
-        """
+    def place(self, placements: Sequence[Placement]) -> None:
+        """Puts sequences into rows."""
         device = self.lengths.device
-        self.lengths[row] = length
-        self.token_ids[row] = token_id
-        self.table[row, : len(pages)] = upload(torch.tensor(pages, dtype=torch.int32), device)
-        self.table[row, len(pages) :] = 0
-        first = picture * self.picture_table.shape[1]
-        torch.arange(first, first + self.picture_table.shape[1], out=self.picture_table[row])
-        self.picture_lengths[row] = self._latents if picture else 0
-        if options is None or is_plain(options):
-            self.sampling.temperature[row] = 0.0
-            self.sampling.penalty[row] = 1.0
-            return
-        self.sampling.temperature[row] = options.temperature
-        self.sampling.top_p[row] = options.top_p
-        self.sampling.top_k[row] = options.top_k or self._decoder.vocabulary
-        self.sampling.penalty[row] = options.repetition_penalty
-        self.sampling.seed[row] = seed
-        self.sampling.seen[row] = False
-        if options.repetition_penalty != 1.0:
-            self.sampling.seen[row].index_fill_(0, upload(torch.tensor(sorted(set(seen))), device), True)
+        index = upload(torch.tensor([each.row for each in placements]), device)
+        pictures = self.picture_table.shape[1]
+        state = np.zeros((len(placements), self._state.shape[1]), np.int32)
+        for numbers, each in zip(state, placements, strict=True):
+            numbers[:3] = each.token_id, each.length, self._latents if each.picture else 0
+            numbers[3 : 3 + pictures] = np.arange(pictures) + each.picture * pictures
+            numbers[3 + pictures : 3 + pictures + len(each.pages)] = each.pages
+        self._state.index_copy_(0, index, upload(torch.from_numpy(state), device))
+        self.sampling.set(index, [(each.options, each.seed) for each in placements])
+        for each in placements:
+            if each.options is not None and each.options.repetition_penalty != 1.0:
+                seen = upload(torch.tensor(sorted(set(each.seen))), device)
+                self.sampling.seen[each.row].zero_().index_fill_(0, seen, True)
 
     def move(self, source: int, target: int) -> None:
         """Moves a row's sequence to a row that has none."""
-        for buffer in self._buffers():
-            buffer[target].copy_(buffer[source])
+        self._state[target].copy_(self._state[source])
+        self.sampling.move(source, target)
         self.clear(source)
 
     def clear(self, row: int) -> None:
         """Makes a row one without a sequence."""
-        self.lengths[row] = 0
-        self.table[row] = 0
-        self.picture_table[row] = 0
-        self.picture_lengths[row] = 0
-        self.sampling.temperature[row] = 0.0
-        self.sampling.penalty[row] = 1.0
-
-    def _buffers(self) -> tuple[torch.Tensor, ...]:
-        sampling = self.sampling
-        return (
-            self.token_ids,
-            self.lengths,
-            self.table,
-            self.picture_table,
-            self.picture_lengths,
-            sampling.temperature,
-            sampling.top_p,
-            sampling.top_k,
-            sampling.penalty,
-            sampling.seed,
-            sampling.seen,
-        )
+        self._state[row].zero_()
+        self.sampling.clear(row)

@@ -6,10 +6,12 @@ depend on its company, and comes out the same when a request is run again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
 
+from inference.engine.pages import upload
 from inference.sampling import LEAST_TEMPERATURE
 from inference.surface import Options
 
@@ -23,14 +25,8 @@ _SECOND = 0x94D049BB133111EB - 2**64
 class SamplingRows:
     """The options of each row, on the device; all tensors have one entry for each row."""
 
-    temperature: torch.Tensor
-    """float32; 0 for greedy"""
-    top_p: torch.Tensor
-    """float32"""
-    top_k: torch.Tensor
-    """int64; the size of the vocabulary for all tokens"""
-    penalty: torch.Tensor
-    """float32"""
+    numbers: torch.Tensor
+    """float32 (rows, 4), see the properties"""
     seed: torch.Tensor
     """int64"""
     seen: torch.Tensor
@@ -39,17 +35,59 @@ class SamplingRows:
     @classmethod
     def empty(cls, rows: int, vocabulary: int, device: torch.device) -> SamplingRows:
         return cls(
-            temperature=torch.zeros(rows, device=device),
-            top_p=torch.ones(rows, device=device),
-            top_k=torch.full((rows,), vocabulary, device=device),
-            penalty=torch.ones(rows, device=device),
+            numbers=torch.tensor([_numbers(None, vocabulary)] * rows, device=device),
             seed=torch.zeros(rows, dtype=torch.int64, device=device),
             seen=torch.zeros(rows, vocabulary, dtype=torch.bool, device=device),
         )
 
+    @property
+    def temperature(self) -> torch.Tensor:
+        """0 for greedy"""
+        return self.numbers[:, 0]
+
+    @property
+    def top_p(self) -> torch.Tensor:
+        return self.numbers[:, 1]
+
+    @property
+    def top_k(self) -> torch.Tensor:
+        """The size of the vocabulary for all tokens"""
+        return self.numbers[:, 2]
+
+    @property
+    def penalty(self) -> torch.Tensor:
+        return self.numbers[:, 3]
+
     def of(self, rows: slice | torch.Tensor) -> SamplingRows:
         """Those of some rows: a view for a slice, a copy for indices."""
         return SamplingRows(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    def set(self, index: torch.Tensor, options: Sequence[tuple[Options | None, int]]) -> None:
+        """Puts options and seeds into the rows at `index`; without options the likeliest token is taken."""
+        vocabulary = self.seen.shape[1]
+        numbers = torch.tensor([_numbers(each, vocabulary) for each, _ in options])
+        self.numbers.index_copy_(0, index, upload(numbers, index.device))
+        self.seed.index_copy_(0, index, upload(torch.tensor([seed for _, seed in options]), index.device))
+
+    def move(self, source: int, target: int) -> None:
+        for field in fields(self):
+            tensor: torch.Tensor = getattr(self, field.name)
+            tensor[target].copy_(tensor[source])
+
+    def clear(self, row: int) -> None:
+        self.numbers[row, 0].zero_()
+        self.numbers[row, 3].fill_(1.0)
+
+
+def _numbers(options: Options | None, vocabulary: int) -> tuple[float, float, float, float]:
+    if options is None or is_plain(options):
+        return 0.0, 1.0, float(vocabulary), 1.0
+    return (
+        options.temperature,
+        options.top_p,
+        float(options.top_k or vocabulary),
+        options.repetition_penalty,
+    )
 
 
 def is_plain(options: Options) -> bool:

@@ -14,12 +14,10 @@ from torch import nn
 from torch.nn import functional
 
 from inference.engine import dispatch
+from inference.kernels.limits import MOST_ROWS
 
 if TYPE_CHECKING:
     from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
-
-MOST_KERNEL_ROWS = 64
-"""Rows up to which a kernel that unpacks 4-bit weights on its way beats unpacking them first."""
 
 
 class Projection(Protocol):
@@ -32,10 +30,22 @@ class Dense:
     """One matrix (out, in), of one layer or of several stacked along their outputs."""
 
     def __init__(self, weight: torch.Tensor) -> None:
-        self._weight = weight
+        self.weight = weight
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.linear(x, self._weight)
+        if self.has_kernel_for(x):
+            return self.kernel(x)
+        return functional.linear(x, self.weight)
+
+    def has_kernel_for(self, x: torch.Tensor) -> bool:
+        return dispatch.uses_kernels(x) and 0 < len(x) <= MOST_ROWS
+
+    def kernel(self, x: torch.Tensor, *, gated: bool = False) -> torch.Tensor:
+        """The product, with `gated` as silu(first half) * second half."""
+        from inference.kernels.linear import linear
+
+        with dispatch.launching_for(x):
+            return linear(x.contiguous(), self.weight, gated=gated)
 
 
 class Separate:
@@ -62,7 +72,7 @@ class Packed4bit:
             self._kernel = _nf4_kernel(layers)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        if self._kernel is not None and len(x) <= MOST_KERNEL_ROWS:
+        if self._kernel is not None and len(x) <= MOST_ROWS:
             return self._kernel(x)
         return self._layers(x)
 
@@ -96,6 +106,28 @@ def projection(*layers: nn.Module) -> Projection:
     if {kind.__name__ for kind in kinds} == {"Linear4bit"}:
         return Packed4bit(layers)
     return Separate(layers)
+
+
+def gated_projection(
+    gate: nn.Module, up: nn.Module, activation: Callable[[torch.Tensor], torch.Tensor]
+) -> Projection:
+    """act(gate(x)) * up(x)"""
+    both = projection(gate, up)
+    is_silu = type(activation).__name__ in ("SiLU", "SiLUActivation")
+
+    def product(x: torch.Tensor) -> torch.Tensor:
+        if is_silu and isinstance(both, Dense) and both.has_kernel_for(x):
+            return both.kernel(x, gated=True)
+        gate_up = both(x)
+        if is_silu and dispatch.uses_kernels(x):
+            from inference.kernels.fused import silu_product
+
+            with dispatch.launching_for(x):
+                return silu_product(gate_up)
+        gates, ups = gate_up.chunk(2, dim=-1)
+        return activation(gates) * ups
+
+    return product
 
 
 @torch.no_grad()

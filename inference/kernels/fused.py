@@ -12,6 +12,9 @@ from __future__ import annotations
 import torch
 import triton
 import triton.language as tl
+from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
+
+from inference.kernels.launching import overlapping
 
 _AT_ONCE = 1024
 
@@ -50,6 +53,7 @@ def rms_norm(
         ONE_GATE=gate is not None and gate.numel() == 1,
         WIDTH=triton.next_power_of_2(width),
         num_warps=8,
+        **overlapping(x),
     )
     return total, normed
 
@@ -60,7 +64,7 @@ def silu_product(gate_up: torch.Tensor) -> torch.Tensor:
     assert gate_up.is_contiguous()
     out = gate_up.new_empty(rows, both // 2)
     grid = (rows, triton.cdiv(both // 2, _AT_ONCE))
-    _silu_product[grid](gate_up, out, both // 2, AT_ONCE=_AT_ONCE, num_warps=4)
+    _silu_product[grid](gate_up, out, both // 2, AT_ONCE=_AT_ONCE, num_warps=4, **overlapping(gate_up))
     return out
 
 
@@ -76,7 +80,7 @@ def rotate_and_store(
     Args:
         qkv: (rows, 3, heads, head dimension), contiguous.
         rotation: (rows, 2, head dimension), contiguous, cosines and sines.
-        slots: int64 (rows): page * page size + place in the page.
+        slots: int32 or int64 (rows): page * page size + place in the page.
         key_pages: (pages, page size, heads, head dimension), contiguous; `value_pages` the same.
     """
     rows, _, heads, head_dim = qkv.shape
@@ -93,6 +97,7 @@ def rotate_and_store(
         HEAD_DIM=head_dim,
         HALF=triton.next_power_of_2(head_dim // 2),
         num_warps=1,
+        **overlapping(qkv),
     )
     return queries
 
@@ -111,11 +116,16 @@ def _rms_norm(
     GATES: tl.constexpr,  # noqa: N803
     ONE_GATE: tl.constexpr,  # noqa: N803
     WIDTH: tl.constexpr,  # noqa: N803
+    PDL: tl.constexpr,  # noqa: N803
 ):
     """One program per row."""
     row = tl.program_id(0).to(tl.int64)
     column = tl.arange(0, WIDTH)
     inside = column < width
+    factor = tl.load(weight + column, mask=inside, other=0.0)
+    if PDL:
+        gdc_launch_dependents()
+        gdc_wait()
     values = tl.load(x + row * width + column, mask=inside, other=0.0)
     kind = values.dtype
     if ADDS:
@@ -123,24 +133,26 @@ def _rms_norm(
         if ONE_GATE:
             more = (more.to(tl.float32) * tl.load(gate).to(tl.float32)).to(kind)
         elif GATES:
-            factor = tl.load(gate + column, mask=inside, other=0.0)
-            more = (more.to(tl.float32) * factor.to(tl.float32)).to(kind)
+            gates = tl.load(gate + column, mask=inside, other=0.0)
+            more = (more.to(tl.float32) * gates.to(tl.float32)).to(kind)
         values = (values.to(tl.float32) + more.to(tl.float32)).to(kind)
         tl.store(total + row * width + column, values, mask=inside)
     exact = values.to(tl.float32)
     mean = tl.sum(exact * exact, axis=0) / width
     scaled = (exact * (1.0 / tl.sqrt(mean + epsilon))).to(kind)
-    factor = tl.load(weight + column, mask=inside, other=0.0)
     result = (scaled.to(tl.float32) * factor.to(tl.float32)).to(kind)
     tl.store(normed + row * width + column, result, mask=inside)
 
 
 @triton.jit
-def _silu_product(gate_up, out, width, AT_ONCE: tl.constexpr):  # noqa: N803
+def _silu_product(gate_up, out, width, AT_ONCE: tl.constexpr, PDL: tl.constexpr):  # noqa: N803
     """One program per row and piece of it."""
     row = tl.program_id(0).to(tl.int64)
     column = tl.program_id(1) * AT_ONCE + tl.arange(0, AT_ONCE)
     inside = column < width
+    if PDL:
+        gdc_launch_dependents()
+        gdc_wait()
     gate = tl.load(gate_up + row * 2 * width + column, mask=inside, other=0.0)
     up = tl.load(gate_up + row * 2 * width + width + column, mask=inside, other=0.0)
     exact = gate.to(tl.float32)
@@ -160,6 +172,7 @@ def _rotate_and_store(
     HEADS: tl.constexpr,  # noqa: N803
     HEAD_DIM: tl.constexpr,  # noqa: N803
     HALF: tl.constexpr,  # noqa: N803
+    PDL: tl.constexpr,  # noqa: N803
 ):
     """One program per row and head; both halves of a head are turned together."""
     row = tl.program_id(0).to(tl.int64)
@@ -167,11 +180,14 @@ def _rotate_and_store(
     first = tl.arange(0, HALF)
     second = first + HEAD_DIM // 2
     inside = first < HEAD_DIM // 2
+    if PDL:
+        gdc_launch_dependents()
+        gdc_wait()
     cos_first = tl.load(rotation + row * 2 * HEAD_DIM + first, mask=inside, other=0.0).to(tl.float32)
     cos_second = tl.load(rotation + row * 2 * HEAD_DIM + second, mask=inside, other=0.0).to(tl.float32)
     sin_first = tl.load(rotation + (row * 2 + 1) * HEAD_DIM + first, mask=inside, other=0.0).to(tl.float32)
     sin_second = tl.load(rotation + (row * 2 + 1) * HEAD_DIM + second, mask=inside, other=0.0).to(tl.float32)
-    slot = tl.load(slots + row)
+    slot = tl.load(slots + row).to(tl.int64)
     stored = (slot * HEADS + head) * HEAD_DIM
     for part in tl.static_range(3):
         source = qkv + ((row * 3 + part) * HEADS + head) * HEAD_DIM

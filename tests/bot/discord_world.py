@@ -22,6 +22,7 @@ from bot.conversation.limits import Limits
 from bot.conversation.messages import PhotoOffer, SkippedPhoto, StoredPhoto
 from bot.conversation.photos import normalise
 from bot.conversation.service import ReplyService
+from bot.languages.words import sentence
 from bot.store.repository import SqlStore
 from tests.fake_engine import FakeEngine, Script
 
@@ -119,7 +120,7 @@ class CdnFetcher:
         assert self.world is not None
         data = self.world.env.backend.cdn.get(offer.url)
         if data is None:
-            return SkippedPhoto(offer.name, "it is not there")
+            return SkippedPhoto(offer.name, sentence("It is not there."))
         return normalise(data, offer.name)
 
 

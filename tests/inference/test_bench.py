@@ -28,7 +28,11 @@ def test_the_table_and_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[st
             assert f"{speed['tokens_per_second']:.1f}" in shown
             assert f"{1000 * speed['step']:.2f} ms" in shown
     first = report["first_tokens"]
-    assert all(first[name] > 0 for name in ("new_picture", "follow_up_short", "follow_up_long"))
+    assert first["new_picture"] > 0
+    assert min(first["follow_ups"].values()) > 0
+    assert next(iter(first["follow_ups"])) == "200"
+    for tokens, seconds in first["follow_ups"].items():
+        assert f"{1000 * seconds:.1f} ms after {tokens}" in shown
     assert report["arrivals"]["requests"] >= 2
     assert report["arrivals"]["first_token_p50"] <= report["arrivals"]["first_token_p99"]
     assert 0 < report["loop_lag_p99"] < 60

@@ -13,7 +13,7 @@ from inference import Engine, EngineSettings, Options, Prompt, Reply, load_engin
 from inference.checkpoint import Quantization
 from inference.engine.attention import DecodeAttention
 from inference.engine.machine import Machine
-from inference.engine.prefill import Chunk, read
+from inference.engine.prefill import Chunk
 from inference.loading import load_checkpoint
 from tests.inference.checkpoints import PICTURE_SIZE, picture, small_config, write_checkpoint
 
@@ -147,14 +147,7 @@ def test_logits_of_both_passes_are_the_models_own(checkpoint: Path, quantization
     memory = machine.memory
     pages = memory.pool.take(2)
     with torch.no_grad():
-        at_once = read(
-            machine.decoder,
-            memory.own,
-            memory.picture_layers,
-            machine.latents,
-            [Chunk(ids, 0, pages, [0] * len(ids))],
-            range(len(ids)),
-        )
+        at_once = machine.passes.read([Chunk(ids, 0, pages, [0] * len(ids))], range(len(ids)))
         one_by_one = []
         for position, token_id in enumerate(ids):
             attention = DecodeAttention(

@@ -18,7 +18,7 @@ from bot.conversation.messages import Message, Origin, Person, Place, PlaceKind,
 from bot.conversation.requests import Refusal, Request, RequestState
 from bot.conversation.service import ReplyService
 from bot.store.repository import SqlStore
-from inference.errors import EngineError
+from inference.errors import EngineError, QueueFullError
 from tests.bot.conversation.chats import (
     ANNA,
     BEN,
@@ -459,11 +459,20 @@ async def test_stop_while_it_waits(folder: Path, clock: Clock) -> None:
 async def test_errors_are_said_in_a_sentence(
     folder: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answers = [EngineError("The engine is closed: ask later."), ["Half", ValueError("a bug")], "  "]
+    answers = [
+        QueueFullError("{number} requests are waiting already: ask again in a moment.", number=1000),
+        EngineError("The device failed: restart the program."),
+        ["Half", ValueError("a bug")],
+        "  ",
+    ]
     async with scene(folder, clock, *answers) as s:
-        view = await s.ask("one")
-        assert (view.outcome.state, view.outcome.text) == (RequestState.FAILED, "")
-        assert view.notes == ["The engine is closed: ask later."]
+        for said in (
+            "1,000 requests are waiting already: ask again in a moment.",
+            notes.OUR_FAILURE,  # what to do about a device is for whoever runs the bot, and in the log
+        ):
+            view = await s.ask("one")
+            assert (view.outcome.state, view.outcome.text, view.notes) == (RequestState.FAILED, "", [said])
+        assert "The device failed: restart the program." in caplog.text
         view = await s.ask("two")
         assert (view.outcome.state, view.outcome.text) == (RequestState.FAILED, "Half")
         assert view.notes == [notes.OUR_FAILURE]
@@ -483,7 +492,7 @@ async def test_bad_pictures_beside_good_ones(folder: Path, clock: Clock) -> None
             f"User:[{colour}]what are these?</u>\nAssistant:" for colour in ("red", "blue")
         ]
         assert len(view.notes) == 1
-        assert view.notes[0].startswith("I could not use broken.png: this is not a picture")
+        assert view.notes[0].startswith("I could not use broken.png. This is not a picture")
 
         view = await s.ask("what are these?", *["red"] * 12)
         assert len(s.engine.asked) == 2 + 10
@@ -518,10 +527,10 @@ async def test_what_was_skipped_is_said_after_a_restart_too(folder: Path, clock:
         assert await s.service.resume(s.chat) == 3
         view = await s.answered(some)
         assert view.outcome.text == "Red."
-        assert [note.partition(":")[0] for note in view.notes] == ["I could not use broken.png"]
+        assert [note.partition(". ")[0] for note in view.notes] == ["I could not use broken.png"]
         view = await s.answered(none)
         assert view.outcome.state is RequestState.FAILED
-        assert [note.partition(":")[0] for note in view.notes] == ["I could not use broken.png"]
+        assert [note.partition(". ")[0] for note in view.notes] == ["I could not use broken.png"]
         assert (await s.answered(result)).notes == ["I cannot see that."]
         assert len(s.engine.asked) == 2
 

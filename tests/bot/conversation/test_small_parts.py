@@ -13,11 +13,13 @@ from PIL import Image
 from bot.conversation.channel_settings import DEFAULTS, ChannelSettings, Threads, resolve
 from bot.conversation.limits import LimitKeeper, Limits
 from bot.conversation.messages import Place, PlaceKind, SkippedPhoto, StoredPhoto
+from bot.conversation.notes import about_skipped
 from bot.conversation.photos import MAX_SIDE, normalise
 from bot.conversation.recent import Recent
 from bot.conversation.requests import Refusal
 from bot.conversation.threads import thread_name
 from bot.conversation.title import MAX_LENGTH, WITHOUT_TEXT, title
+from bot.languages.words import ENGLISH
 from tests.bot.conversation.chats import CHANNEL, Clock, drawing
 
 
@@ -97,8 +99,9 @@ def test_what_is_no_photo_says_why(data: bytes) -> None:
     skipped = normalise(data, "cat.png")
     assert isinstance(skipped, SkippedPhoto)
     assert skipped.name == "cat.png"
-    assert skipped.reason[0].islower()
-    assert not skipped.reason.endswith(".")
+    said = about_skipped(skipped, ENGLISH)
+    assert said.startswith("I could not use cat.png. Th")
+    assert said.endswith(".")
 
 
 def test_a_minute_is_the_last_minute(clock: Clock) -> None:

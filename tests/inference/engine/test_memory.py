@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
+import torch
 from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import EngineSettings, Generated, Options, Prompt, PromptError
 from inference.engine.pages import OutOfPages, PagePool
+from inference.engine.prefill import Chunk, PromptPasses
 from inference.engine.prefixes import Beginning, Prefixes
 from inference.loading import adopt_model
 from tests.inference.checkpoints import picture, small_config, small_model
@@ -114,6 +118,32 @@ def test_running_answers_go_on_while_a_long_prompt_is_read(
     assert running.reply is not None
 
 
+def test_prompts_gather_while_many_others_are_answered(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    stepped = Stepped(model, small_tokenizer, with_pages(100, most_rows=16))
+    stepped.engine.machine.steps_between_passes = 3
+    passes = stepped.engine.machine.passes
+    read: list[tuple[int, int]] = []
+    step = 0
+
+    def counted(chunks: Sequence[Chunk], wanted: Sequence[int]) -> torch.Tensor:
+        read.append((step, len(chunks)))
+        return PromptPasses.read(passes, chunks, wanted)
+
+    passes.read = counted  # type: ignore[method-assign]
+    arrivals = {0: 9, 1: 1, 2: 1, 7: 3}
+    outcomes = []
+    for step in range(12):
+        for _ in range(arrivals.get(step, 0)):
+            outcomes.append(stepped.ask(PROMPTS[0], Options(max_new_tokens=40))[1])
+        stepped.step()
+    # Nine find nobody; two gather; three are many beside eleven.
+    assert read == [(0, 9), (4, 2), (7, 3)]
+    stepped.finish()
+    assert all(outcome.reply is not None for outcome in outcomes)
+
+
 def _generated(stepped: Stepped) -> int:
     return int(stepped.engine.machine.rows.lengths[0])
 
@@ -198,8 +228,11 @@ def test_beginnings_are_forgotten_oldest_first_and_give_their_pages_back() -> No
         pool.release(pages)
     assert prefixes.longest(beginning([1] * 30, " " * 30))[0] == 20
     pages = pool.take(1)
-    prefixes.remember(beginning([3] * 4, " " * 4), pages)
+    prefixes.remember(beginning([3] * 7, " " * 7), pages)
+    assert prefixes.longest(beginning([3] * 30, " " * 30))[0] == 0  # not worth a page
+    prefixes.remember(beginning([3] * 8, " " * 8), pages)
     pool.release(pages)
+    assert prefixes.longest(beginning([3] * 30, " " * 30))[0] == 8
     assert prefixes.longest(beginning([2] * 30, " " * 30))[0] == 0
     assert prefixes.longest(beginning([1] * 30, " " * 30))[0] == 20
     longer = pool.take(3)

@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import END_OF_UTTERANCE, EngineSettings, Generated, Options, Prompt
+from inference.engine.prefixes import LEAST_TOKENS
 from tests.inference.checkpoints import picture, small_config, small_model
 from tests.inference.engine.stepping import SMALL_MEMORY, Outcome, Stepped
 from tests.inference.oracle import BLUE, GREEN, PROMPTS, RED, VARIANTS, Oracle
@@ -112,7 +113,8 @@ def test_a_conversation_goes_on_from_what_was_computed(
         stepped.keep_finishing()
         return outcome
 
-    first: Prompt = ["User:", RED, "What is this?", END_OF_UTTERANCE, "\nAssistant:"]
+    opening = "You answer questions about pictures. User:"
+    first: Prompt = [opening, RED, "What is this?", END_OF_UTTERANCE, "\nAssistant:"]
     reply = ask(first).reply
     assert reply is not None
     assert reply.cached_tokens == 0
@@ -132,16 +134,20 @@ def test_a_conversation_goes_on_from_what_was_computed(
     alone = fresh.answer([*first, Generated(reply.token_ids), *question], options)
     assert (alone.token_ids, alone.cached_tokens) == (follow_up.token_ids, 0)
 
-    exchanged: Prompt = ["User:", BLUE, *first[2:]]
+    exchanged: Prompt = [opening, BLUE, *first[2:]]
     other = ask(exchanged).reply
     assert other is not None
     assert other.token_ids == oracle.answer(exchanged, max_new_tokens=6)
-    assert other.cached_tokens == len(stepped._encoder.encode(["User:"]).token_ids) + 1
+    before_the_picture = len(stepped._encoder.encode([opening]).token_ids) + 1
+    assert other.cached_tokens == before_the_picture >= LEAST_TOKENS
     edited: Prompt = [*first[:2], "Where is this?", END_OF_UTTERANCE, "\nAssistant:"]
     changed = ask(edited).reply
     assert changed is not None
     assert changed.token_ids == oracle.answer(edited, max_new_tokens=6)
-    assert 4 < changed.cached_tokens < changed.prompt_tokens - 5
+    assert before_the_picture + 2 <= changed.cached_tokens < changed.prompt_tokens - 5
+
+    stepped.answer(["User:", BLUE, "What is this?"], options)
+    assert stepped.answer(["User:", BLUE, "Why?"], options).cached_tokens == 0  # too little in common
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

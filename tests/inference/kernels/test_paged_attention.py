@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from unittest import mock
 
 import pytest
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 pytest.importorskip("triton", reason="Triton is not installed")
 
 from inference.kernels import paged_attention
-from inference.kernels.paged_attention import PAGE_SIZE, paged_decode_attention
+from inference.kernels.limits import PAGE_SIZE
+from inference.kernels.paged_attention import paged_decode_attention
 
 ON_GPU = torch.cuda.is_available()
 # Few on a GPU, where each combination is compiled.
@@ -108,6 +109,7 @@ BORDERS = [0, 1, *(page * PAGE_SIZE + by for page in (1, 2, 3, 6) for by in (-1,
     head_dim=st.sampled_from(HEAD_DIMS),
     dtype=st.sampled_from(TYPES),
     most_splits=st.sampled_from((1, 2, 32)),
+    worth_a_split=st.sampled_from((16, 64)),
     seed=st.integers(0, 1000),
 )
 def test_it_attends_to_the_tokens_that_are_there(
@@ -116,12 +118,21 @@ def test_it_attends_to_the_tokens_that_are_there(
     head_dim: int,
     dtype: torch.dtype,
     most_splits: int,
+    worth_a_split: int,
     seed: int,
     device: torch.device,
 ) -> None:
     made = cache(lengths, WIDTH, heads, head_dim, dtype, device, seed)
-    with mock.patch.object(paged_attention, "_MOST_SPLITS", most_splits):
+    with mock.patch.multiple(paged_attention, _MOST_SPLITS=most_splits, _TOKENS_WORTH_A_SPLIT=worth_a_split):
         made.check(made.attended())
+
+
+def test_table_and_lengths_may_be_columns_of_a_wider_tensor(device: torch.device) -> None:
+    made = cache([5, 33, 0, MOST], WIDTH, HEADS[-1], HEAD_DIMS[-1], TYPES[0], device, 0)
+    wide = torch.full((4, WIDTH + 3), 2**30, dtype=torch.int32, device=device)
+    wide[:, 1] = made.lengths
+    wide[:, 2:-1] = made.block_table
+    made.check(replace(made, lengths=wide[:, 1], block_table=wide[:, 2:-1]).attended())
 
 
 def test_queries_may_be_columns_of_a_wider_tensor(device: torch.device) -> None:
