@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from sqlalchemy import exists, select, update
 
 from bot.conversation.messages import Message, Origin, Place, Remembered, StoredPhoto
+from bot.conversation.requests import RequestState
 from bot.conversation.store import MessageStore
 from bot.store import forgetting, history
 from bot.store.database import Database
 from bot.store.personal import who_opted_out
 from bot.store.reading import ANSWERED_BY, ANY_MESSAGE, exchanges
-from bot.store.tables import ChannelRow, MessagePhotoRow, MessageRow, PhotoRow, RequestAnswerRow
+from bot.store.tables import ChannelRow, MessagePhotoRow, MessageRow, PhotoRow, RequestAnswerRow, RequestRow
 from bot.store.together import Together
 from bot.store.writing import Written, write_whole
 
@@ -60,6 +61,20 @@ class SqlMessages(MessageStore):
             for exchange in await exchanges(connection, ANSWERED_BY, values):
                 return next((one for one in exchange if one.by_bot), None)
         return None
+
+    async def newest_message_ids(self, place_id: int, limit: int) -> set[int]:
+        said = select(MessageRow.id).where(MessageRow.place_id == place_id)
+        asked = select(RequestRow.id).where(
+            RequestRow.place_id == place_id, RequestRow.state != RequestState.FORGOTTEN
+        )
+        newest = asked.order_by(RequestRow.id.desc()).limit(limit)
+        answers = select(RequestAnswerRow.message_id).where(RequestAnswerRow.request_id.in_(newest))
+        async with self._database.reading() as connection:
+            ids = [
+                *await connection.scalars(said.order_by(MessageRow.id.desc()).limit(limit)),
+                *await connection.scalars(answers),
+            ]
+        return set(sorted(ids)[-limit:])
 
     async def photo_data(self, sha256: str) -> bytes | None:
         async with self._database.reading() as connection:

@@ -64,6 +64,13 @@ class Crashing:
         )
         assert not ended.done(), f"the bot ended by itself: {self.tail()}"
 
+    async def stall(self, seconds: float) -> None:
+        """It gets no time, as on a machine that has too much to do."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        self._process.send_signal(signal.SIGCONT)
+
     async def kill(self) -> None:
         assert self._process is not None
         if self._process.returncode is None:
