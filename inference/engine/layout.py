@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from inference.engine.attention import TiledAttention
 from inference.engine.pages import PAGE_SIZE, pages_for, upload
+from inference.kernels.limits import QUERIES_OF_A_TILE
 
 if TYPE_CHECKING:
     from inference.engine.prefill import Chunk
 
-QUERIES_OF_A_TILE = 32
-"""Tokens that the attention kernel takes at a time."""
 _VIEWS_OF_A_SEQUENCE = 4
 """Pictures that a chunk sees one after the other, and none, for which a recording has room."""
 

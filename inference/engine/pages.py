@@ -8,8 +8,7 @@ from itertools import groupby
 
 import torch
 
-PAGE_SIZE = 16
-"""Tokens."""
+from inference.kernels.limits import PAGE_SIZE as PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,10 @@ from torch import nn
 from torch.nn import functional
 
 from inference.engine import dispatch
+from inference.kernels.limits import MOST_ROWS
 
 if TYPE_CHECKING:
     from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
-
-MOST_KERNEL_ROWS = 64
-"""Rows up to which the reading of the matrix sets the pace, and kernels of our own do it."""
 
 
 class Projection(Protocol):
@@ -40,7 +38,7 @@ class Dense:
         return functional.linear(x, self.weight)
 
     def has_kernel_for(self, x: torch.Tensor) -> bool:
-        return dispatch.uses_kernels(x) and 0 < len(x) <= MOST_KERNEL_ROWS
+        return dispatch.uses_kernels(x) and 0 < len(x) <= MOST_ROWS
 
     def kernel(self, x: torch.Tensor, *, gated: bool = False) -> torch.Tensor:
         """The product, with `gated` as silu(first half) * second half."""
@@ -74,7 +72,7 @@ class Packed4bit:
             self._kernel = _nf4_kernel(layers)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        if self._kernel is not None and len(x) <= MOST_KERNEL_ROWS:
+        if self._kernel is not None and len(x) <= MOST_ROWS:
             return self._kernel(x)
         return self._layers(x)
 

@@ -1,1 +1,1 @@
-"""Triton kernels for what torch has no fast operation for: decoding over a paged cache, and NF4 weights."""
+"""Triton kernels for all that a decode step does, and for the attention of prompts."""

@@ -16,8 +16,9 @@ from bitsandbytes import matmul_4bit
 from bitsandbytes.functional import QuantState, get_4bit_type
 from torch.nn.functional import scaled_dot_product_attention
 
+from inference.kernels.limits import PAGE_SIZE
 from inference.kernels.nf4 import BLOCK_SIZE, Nf4Weight, nf4_linear
-from inference.kernels.paged_attention import PAGE_SIZE, paged_decode_attention
+from inference.kernels.paged_attention import paged_decode_attention
 from inference.measuring import copy_bandwidth
 
 HEADS, HEAD_DIM = 32, 128

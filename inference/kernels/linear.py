@@ -16,9 +16,7 @@ import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from inference.kernels.launching import overlapping, shared_memory
-
-MOST_ROWS = 64
-"""Above it the tensor cores, not the memory, set the pace, and torch's own product is the better way."""
+from inference.kernels.limits import MOST_ROWS
 
 # Tiles. Of a vector's product: a load of 16 bytes for each thread, and the next one on its way.
 _VECTOR = {"OUTPUTS_AT_ONCE": 1, "INPUTS_AT_ONCE": 2048, "num_warps": 8}

@@ -20,9 +20,7 @@ import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from inference.kernels.launching import overlapping
-
-PAGE_SIZE = 16
-"""Tokens of a page."""
+from inference.kernels.limits import PAGE_SIZE
 
 # Tokens that a program takes at a time, the tiles on their way and worked on, and warps.
 _TILE = 16

@@ -18,9 +18,8 @@ import triton
 import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from inference.engine.layout import QUERIES_OF_A_TILE
 from inference.kernels.launching import overlapping
-from inference.kernels.paged_attention import PAGE_SIZE
+from inference.kernels.limits import PAGE_SIZE, QUERIES_OF_A_TILE
 
 _KEYS = 64
 _WARPS = 8

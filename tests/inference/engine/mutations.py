@@ -54,15 +54,15 @@ MUTATIONS = [
     Mutation(
         "the gate is dropped for tokens that see no picture, in decoding",
         "attention.py",
-        "return seen.masked_fill((self.picture_lengths == 0)[:, None, None], 0.0)",
-        "return seen",
+        "return attended.masked_fill((lengths == 0)[:, None, None], 0.0)",
+        "return attended",
         "mixed_arrivals and CPU",
     ),
     Mutation(
         "the layer's gate is not applied",
         "model.py",
-        "self._mlp_norm.of_sum(hidden, attended, self._attention_gate)",
-        "self._mlp_norm.of_sum(hidden, attended)",
+        "Stream(x, attended, self._attention_gate)",
+        "Stream(x, attended)",
         "mixed_arrivals and CPU",
     ),
     Mutation(
@@ -96,8 +96,8 @@ MUTATIONS = [
     Mutation(
         "in decoding a token sees one too many",
         "attention.py",
-        "mask = torch.arange(keys.shape[1]) < lengths[:, None]",
-        "mask = torch.arange(keys.shape[1]) <= lengths[:, None]",
+        "mask = torch.arange(keys.shape[1]) < lengths.clamp(min=1)[:, None]",
+        "mask = torch.arange(keys.shape[1]) <= lengths.clamp(min=1)[:, None]",
         "mixed_arrivals and CPU",
     ),
     Mutation(
@@ -117,8 +117,8 @@ MUTATIONS = [
     Mutation(
         "positions are off by one in decoding",
         "rows.py",
-        "positions = (lengths - 1).clamp(min=0).long()",
-        "positions = lengths.long()",
+        "positions = (lengths - 1).clamp(min=0)",
+        "positions = lengths",
         "mixed_arrivals and CPU",
     ),
     Mutation(
@@ -131,9 +131,44 @@ MUTATIONS = [
     Mutation(
         "what is no number stays in the pages",
         "context.py",
-        "self._clear([page for page in pages if self.pool.users(page) == 1])",
+        "self._pages.clear([page for page in pages if self.pool.users(page) == 1])",
         "pass",
         "poisoned_picture",
+    ),
+    Mutation(
+        "in tiles a token sees one too many",
+        "layout.py",
+        "(place, count, row, chunk.start + place - first)",
+        "(place, count, row, chunk.start + place - first + 1)",
+        "as_on_a_gpu",
+    ),
+    Mutation(
+        "in tiles another picture is seen",
+        "layout.py",
+        "(place, count, picture, keys)",
+        "(place, count, 2 * picture, keys)",
+        "as_on_a_gpu",
+    ),
+    Mutation(
+        "what a layer leaves to be added is not added",
+        "model.py",
+        "x = x + (added if gate is None else gate * added)",
+        "x = x + added",
+        "mixed_arrivals and CPU",
+    ),
+    Mutation(
+        "prompts never gather",
+        "loop.py",
+        "return enough or self._steps_since_reading > self.machine.steps_between_passes",
+        "return True",
+        "prompts_gather",
+    ),
+    Mutation(
+        "a row that is moved leaves its options behind",
+        "rows.py",
+        "self.sampling.move(source, target)",
+        "pass",
+        "any_company or any_schedule or mixed_arrivals",
     ),
 ]
 

@@ -5,7 +5,8 @@ import torch
 
 pytest.importorskip("triton", reason="Triton is not installed")
 
-from inference.kernels.linear import MOST_ROWS, linear
+from inference.kernels.limits import MOST_ROWS
+from inference.kernels.linear import linear
 
 # The interpreter multiplies no matrices of bfloat16.
 TYPES = (torch.float32, torch.bfloat16 if torch.cuda.is_available() else torch.float16)

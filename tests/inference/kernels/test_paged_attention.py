@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 pytest.importorskip("triton", reason="Triton is not installed")
 
 from inference.kernels import paged_attention
-from inference.kernels.paged_attention import PAGE_SIZE, paged_decode_attention
+from inference.kernels.limits import PAGE_SIZE
+from inference.kernels.paged_attention import paged_decode_attention
 
 ON_GPU = torch.cuda.is_available()
 # Few on a GPU, where each combination is compiled.

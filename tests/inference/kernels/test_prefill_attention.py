@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("triton", reason="Triton is not installed")
 
-from inference.engine.layout import QUERIES_OF_A_TILE as QUERIES
-from inference.kernels.paged_attention import PAGE_SIZE
+from inference.kernels.limits import PAGE_SIZE
+from inference.kernels.limits import QUERIES_OF_A_TILE as QUERIES
 from inference.kernels.prefill_attention import paged_prefill_attention
 
 ON_GPU = torch.cuda.is_available()
