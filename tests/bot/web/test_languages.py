@@ -18,6 +18,8 @@ from playwright.async_api import expect
 
 from tests.bot.web.test_playground import ask, browsing, upload
 
+SMALL_PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+
 
 @on_loop
 async def test_the_page_speaks_arabic_from_right_to_left(tmp_path: Path) -> None:
@@ -35,6 +37,39 @@ async def test_the_page_speaks_arabic_from_right_to_left(tmp_path: Path) -> None
         await expect(page.get_by_role("button", name="جواب آخر")).to_be_visible()
         overflow = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
         assert await page.evaluate(overflow) is False
+
+
+@on_loop
+@pytest.mark.parametrize("language", ["en", "ar", "de"])
+async def test_every_task_fits_a_small_phone(tmp_path: Path, language: str) -> None:
+    async with browsing(FakeEngine(), tmp_path, **SMALL_PHONE) as page:
+        await page.locator("#language").select_option(language)
+        await expect(page.locator("html")).to_have_attribute("lang", language)
+        for task in await page.locator("#mode option").all():
+            await page.locator("#mode").select_option(await task.get_attribute("value"))
+            # Such a page is made as wide as its widest part, so it never seems too wide to itself.
+            assert await page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@on_loop
+async def test_labels_stand_on_the_pages_side(tmp_path: Path) -> None:
+    async with browsing(FakeEngine(), tmp_path) as page:
+        await page.locator("#language").select_option("ar")
+        await expect(page.locator("html")).to_have_attribute("dir", "rtl")
+        await page.locator("#mode").select_option("classify")
+        await page.locator("#labels").fill("house، شجرة")
+        await upload(page, drawing("red"))
+        await page.locator("#send").click()
+        labels = page.locator(".ranking bdi")
+        await expect(labels).to_have_count(2)
+        sides = [
+            await label.evaluate(
+                """one => { const words = document.createRange(); words.selectNodeContents(one);
+                return Math.round(words.getBoundingClientRect().right); }"""
+            )
+            for label in await labels.all()
+        ]
+        assert sides[0] == sides[1]
 
 
 @on_loop
