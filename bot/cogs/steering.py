@@ -10,7 +10,7 @@ from discord.ext import commands
 
 from bot.bridge.alt_text import accept_alt_text
 from bot.bridge.buttons import Action, AnswerButton
-from bot.bridge.commands import Interaction, polite, say_privately, words_for
+from bot.bridge.commands import Interaction, RefusedError, polite, say_privately, words_for
 from bot.bridge.permissions import moderates
 from bot.conversation.requests import Refusal, Request, RequestState
 
@@ -41,8 +41,7 @@ class Steering(commands.Cog):
         result: Request | Refusal | None = None
         if pressed.action in NEEDS_QUESTION and not await self._is_remembered(pressed.request_id):
             words = await words_for(interaction)
-            await say_privately(interaction, words("That is no longer possible: I have forgotten the question."))
-            return
+            raise RefusedError(words("I no longer have the question: ask it once more."))
         match pressed.action:
             case Action.STOP:
                 await service.stop(pressed.request_id)
