@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import discord
 from discord.ext import commands
 
 from bot.bridge.alt_text import accept_alt_text
 from bot.bridge.buttons import Action, AnswerButton
-from bot.bridge.commands import words_for
+from bot.bridge.commands import Interaction, polite, say_privately, words_for
 from bot.bridge.permissions import moderates
 from bot.conversation.requests import Refusal, Request
 
@@ -27,8 +27,12 @@ class Steering(commands.Cog):
         self.client = client
 
     @commands.Cog.listener()
-    async def on_answer_button(self, interaction: discord.Interaction[Any], pressed: AnswerButton) -> None:
+    async def on_answer_button(self, interaction: Interaction, pressed: AnswerButton) -> None:
         """A press of a button, allowed and acknowledged."""
+        await self._press(interaction, pressed)
+
+    @polite
+    async def _press(self, interaction: Interaction, pressed: AnswerButton) -> None:
         service, audience = self.client.service, self.client.audience.again()
         language = interaction.locale.value
         exempt = moderates(interaction.channel, interaction.user)
@@ -53,12 +57,12 @@ class Steering(commands.Cog):
                 words = await words_for(interaction)
                 said = await accept_alt_text(interaction.message, self.client.store, words)
                 await self.client.store.keep_feedback(pressed.request_id, interaction.user.id, liked=True)
-                await interaction.followup.send(said, ephemeral=True)
+                await say_privately(interaction, said)
             case Action.DELETE:
                 assert interaction.message is not None
                 await self._delete_answer(interaction.message)
         if isinstance(result, Refusal):
-            await interaction.followup.send(result.sentence, ephemeral=True)
+            await say_privately(interaction, result.sentence)
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -92,6 +93,8 @@ class Metrics:
         in_flight.set_function(lambda: self.in_flight)
         waiting = Gauge("idefics_bot_requests_waiting", "Requests without any text yet.", registry=registry)
         waiting.set_function(lambda: self.waiting)
+        tasks = Gauge("idefics_bot_tasks", "Tasks of the event loop.", registry=registry)
+        tasks.set_function(lambda: len(asyncio.all_tasks()))
         memory = Gauge(
             "idefics_bot_device_memory_bytes", "What torch holds on accelerators.", registry=registry
         )
