@@ -95,7 +95,7 @@ class World:
 
     async def restart(self, **options: Any) -> None:
         """Another process: a new client and service on the same store."""
-        self.service = _service(self)
+        self.service = await _service(self)
         self.client = _client(self, **options)
         await self.env.restart_bot(self.client)
 
@@ -151,7 +151,7 @@ async def opened(
         world._made = lambda: ReplyService(  # type: ignore[attr-defined]
             store, fetcher, world.engine, limits or Limits(), defaults=defaults
         )
-        world.service = _service(world)
+        world.service = await _service(world)
         world.client = _client(world, **options)
         async with simcord.run(world.client, approved_intents=approved_intents) as env:
             world.env = env
@@ -165,8 +165,9 @@ async def opened(
             await world.service.close(0)
 
 
-def _service(world: Any) -> ReplyService:
+async def _service(world: Any) -> ReplyService:
     service: ReplyService = world._made()
+    await service.look_up_owed()
     return service
 
 

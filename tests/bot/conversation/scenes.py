@@ -68,6 +68,7 @@ async def scene(
         fake = FakeEngine(*answers, **engine)
         pictures = Pictures()
         service = ReplyService(store, pictures, fake, limits or Limits(), clock=clock, now=clock.now)
+        await service.look_up_owed()
         chat = Chat(store, clock)
         yield Scene(store, fake, pictures, chat, service, clock)
         await service.close(0)

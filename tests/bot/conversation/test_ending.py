@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bot.conversation import notes, run
-from bot.conversation.messages import Person, Place, PlaceKind
-from bot.conversation.requests import RequestState
+from bot.conversation.messages import Message, Person, Place, PlaceKind
+from bot.conversation.requests import Request, RequestState
+from bot.store.repository import SqlStore
 from tests.bot.conversation.chats import (
     BEN,
     CHANNEL,
@@ -167,6 +168,37 @@ async def test_what_is_owed_is_answered_after_a_restart(folder: Path, clock: Clo
 
 
 @on_loop
+async def test_what_is_asked_and_answered_before_the_rest_is_taken_up_is_not_answered_again(
+    folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an end of the program at that time would leave its message half written, and nobody would know."""
+    held = asyncio.Event()
+    async with scene(folder, clock, ["Never", asyncio.Event()]) as s:
+        old = await s.receive(clock.message("before?"))
+        await s.engine.until_asked(1)
+        await s.service.close(0)
+
+    async with scene(folder, clock, [held, "Now."], "Before.") as s:
+        live = await s.receive(clock.message("now?", place=CHANNEL, mentions_bot=True))
+        await s.engine.until_asked(1)
+        owed = await s.store.owed_requests()
+        assert [request.id for request, _ in owed] == [old.id, live.id]
+
+        async def outdated(_: SqlStore) -> list[tuple[Request, Message]]:
+            held.set()
+            await s.answered(live)
+            return owed
+
+        monkeypatch.setattr(SqlStore, "owed_requests", outdated)
+        assert await s.service.resume(s.chat) == 1
+        held.set()
+        for request, text in ((live, "Now."), (old, "Before.")):
+            assert (await s.answered(request)).outcome.text == text
+        await s.service.close(1)
+        assert len(s.engine.asked) == 2
+
+
+@on_loop
 async def test_close_lets_what_runs_finish(folder: Path, clock: Clock) -> None:
     gate = asyncio.Event()
     async with scene(folder, clock, [gate, "Done."]) as s:
@@ -204,4 +236,5 @@ async def test_owed_in_another_chat(folder: Path, clock: Clock) -> None:
     async with scene(folder, clock) as s:
         message = clock.message("hello", place=Place(7, PlaceKind.WEB))
         await s.store.open_request(message, ())
+        await s.service.look_up_owed()
         assert await s.service.resume(s.chat) == 0
