@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.bot.cogs.speaking import told
 from tests.bot.discord_world import World, picture, tell
 from tests.fake_engine import Cut
 
@@ -45,7 +44,9 @@ def test_the_buttons_of_an_answer_whose_question_is_no_longer_kept(tmp_path: Pat
         await world.store.forget_message(question.id)
         for label in ("Regenerate", "Continue"):
             pressed = await world.alice.click(world.answer(), label=label)
-            assert told(pressed) == "I no longer have the question: ask it once more."
+            [said] = pressed.followups
+            assert said.ephemeral
+            assert said.content == "I no longer have the question: ask it once more."
         assert world.answer().content == "A red"
         await world.alice.click(world.answer(), label="Delete")
         assert world.answers() == []

@@ -16,14 +16,15 @@ pytest.importorskip("playwright.async_api", reason="Playwright is not installed"
 
 from playwright.async_api import expect
 
-from tests.bot.web.test_playground import ask, browsing, upload
+from tests.bot.web.test_playground import PHONE, ask, browsing, upload
 
-SMALL_PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+OVERFLOWS = "document.documentElement.scrollWidth > screen.width"
+"""On a phone a page is made as wide as its widest part, so it never seems too wide to itself."""
 
 
 @on_loop
 async def test_the_page_speaks_arabic_from_right_to_left(tmp_path: Path) -> None:
-    async with browsing(FakeEngine(ValueError("a bug")), tmp_path) as page:
+    async with browsing(FakeEngine(ValueError("a bug")), tmp_path, refusals=1) as page:
         await expect(page.locator("html")).to_have_attribute("dir", "ltr")
         await page.get_by_label("Language").select_option("العربية")
         await page.get_by_role("heading", name="أره صورة").wait_for()
@@ -35,20 +36,42 @@ async def test_the_page_speaks_arabic_from_right_to_left(tmp_path: Path) -> None
         # Not only the page: what the bot says of itself too.
         await expect(page.locator(".note")).to_contain_text("حدث خطأ من جهتي")
         await expect(page.get_by_role("button", name="جواب آخر")).to_be_visible()
-        overflow = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-        assert await page.evaluate(overflow) is False
+        assert await page.evaluate(OVERFLOWS) is False
+        # What is drawn with, and what the server refuses.
+        await page.get_by_role("button", name="ارسم صورة").click()
+        for group, name in (
+            ("الأداة", "دائرة"),
+            ("الحجم", "كبير"),
+            ("اللون", "أحمر"),
+            ("الخلفية", "رمادي غامق"),
+        ):
+            await expect(page.get_by_role("group", name=group).get_by_role("radio", name=name)).to_have_count(
+                1
+            )
+        await page.keyboard.press("Escape")
+        await page.locator("#mode").select_option("classify")
+        await page.locator("#labels").fill("بيت، بيت")
+        await upload(page, drawing("red"))
+        await page.locator("#text").press("Enter")
+        await expect(page.locator("#problem")).to_contain_text("تصنيفين")
 
 
-@on_loop
 @pytest.mark.parametrize("language", ["en", "ar", "de"])
-async def test_every_task_fits_a_small_phone(tmp_path: Path, language: str) -> None:
-    async with browsing(FakeEngine(), tmp_path, **SMALL_PHONE) as page:
-        await page.locator("#language").select_option(language)
+@on_loop
+async def test_everything_fits_on_a_phone(tmp_path: Path, language: str) -> None:
+    async with browsing(FakeEngine(), tmp_path, locale=language, **PHONE) as page:
         await expect(page.locator("html")).to_have_attribute("lang", language)
-        for task in await page.locator("#mode option").all():
-            await page.locator("#mode").select_option(await task.get_attribute("value"))
-            # Such a page is made as wide as its widest part, so it never seems too wide to itself.
-            assert await page.evaluate("document.documentElement.scrollWidth") == 360
+        assert await page.evaluate(OVERFLOWS) is False
+        await page.locator("#welcome-draw").click()
+        assert await page.evaluate(
+            """() => [...document.querySelectorAll("#sketch button, #sketch label")].every((one) =>
+              one.getBoundingClientRect().left >= 0 && one.getBoundingClientRect().right <= innerWidth)"""
+        )
+        await page.locator("#close").click()
+        for mode in ("classify", "prompted-caption", "few-shot"):
+            await page.locator("#mode").select_option(mode)
+            await upload(page, drawing("red"))
+            assert await page.evaluate(OVERFLOWS) is False
 
 
 @on_loop
@@ -109,6 +132,7 @@ async def test_examples_are_added_and_followed_and_labels_have_bars(tmp_path: Pa
         await page.get_by_role("button", name="Send", exact=True).click()
         rows = page.locator(".ranking li")
         await expect(rows).to_have_count(2)
+        await expect(page.get_by_role("button", name="Regenerate")).to_have_count(1)  # of the first answer
         await expect(rows.first).to_contain_text("house67%")
         widths = [
             await bar.evaluate("one => one.clientWidth") for bar in await page.locator(".share div").all()
