@@ -76,8 +76,7 @@ async def test_everything_fits_on_a_phone(tmp_path: Path, language: str) -> None
 
 @on_loop
 async def test_labels_stand_on_the_pages_side(tmp_path: Path) -> None:
-    async with browsing(FakeEngine(), tmp_path) as page:
-        await page.locator("#language").select_option("ar")
+    async with browsing(FakeEngine(), tmp_path, locale="ar") as page:
         await expect(page.locator("html")).to_have_attribute("dir", "rtl")
         await page.locator("#mode").select_option("classify")
         await page.locator("#labels").fill("house، شجرة")
