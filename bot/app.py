@@ -91,6 +91,7 @@ async def core(
             retention_days=settings.privacy.retention_days,
             on_outcome=metrics.count_outcome,
         )
+        await service.look_up_owed()
         metrics.watch(service, engine)
         watch = Watch(metrics)
         errors = metrics.log_handler()

@@ -14,18 +14,23 @@ import discord
 from discord import app_commands
 
 from bot.bridge.convert import place
-from bot.bridge.errors import Code
+from bot.bridge.errors import EXPIRED
 from bot.bridge.mentions import CommandMentions
 from bot.bridge.permissions import lacking, listed, needed_to_answer
 from bot.conversation.inputs import UnusableInputError
 from bot.conversation.keeping import AnswerStore
 from bot.conversation.messages import Place
-from bot.conversation.notes import OUR_FAILURE
+from bot.conversation.notes import OUR_FAILURE, UNABLE
 from bot.conversation.personal import PersonalStore
 from bot.conversation.service import ReplyService
+from bot.conversation.splitting import split
 from bot.languages.words import SOURCE, Words, marked, words_in
+from bot.store.errors import StoreError
 
 log = logging.getLogger(__name__)
+
+MESSAGE_LIMIT = 2000
+"""Characters of a message."""
 
 MODERATORS = discord.Permissions(manage_channels=True)
 """Whom commands that are for moderators alone are shown to; servers may change it."""
@@ -58,32 +63,41 @@ class RefusedError(Exception):
 def polite(
     callback: Callable[Concatenate[Cog, Interaction, P], Coroutine[Any, Any, None]],
 ) -> Callable[Concatenate[Cog, Interaction, P], Coroutine[Any, Any, None]]:
-    """A callback whose refusals are said privately, and that does not mind if nobody waits any more."""
+    """A callback of which the person is told privately when it cannot be done, or when it fails."""
 
     @wraps(callback)
     async def called(self: Cog, interaction: Interaction, /, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
             await callback(self, interaction, *args, **kwargs)
         except (RefusedError, UnusableInputError) as error:
-            await say_privately(interaction, str(error))
-        except discord.NotFound as error:
-            if error.code != Code.UNKNOWN_INTERACTION:
-                raise
-            # Its three seconds or fifteen minutes are over: there is no way left to say anything.
-            log.info("An interaction has expired: %s", interaction.command and interaction.command.name)
+            await _say_if_possible(interaction, str(error))
+        except Exception as error:
+            if isinstance(error, discord.HTTPException) and error.code in EXPIRED:
+                log.info("An interaction has expired, so nothing can be said: %s", callback.__qualname__)
+                return
+            log.exception("%s failed", callback.__qualname__)
+            sentence = UNABLE if isinstance(error, StoreError) else OUR_FAILURE
+            await _say_if_possible(interaction, words_in(interaction.locale.value).said(sentence))
 
     # The library reads the options from it, and would look up their types in this file.
     called.__signature__ = inspect.signature(callback, eval_str=True)  # type: ignore[attr-defined]
     return called
 
 
-async def say_privately(interaction: Interaction, sentence: str) -> None:
-    """To the person who gave the command; what was shown as being worked on in public goes."""
-    sentence = interaction.client.tree.mentions.within(sentence)
-    if not interaction.response.is_done():
-        await interaction.response.send_message(sentence, ephemeral=True)
-        return
-    await interaction.followup.send(sentence, ephemeral=True)
+async def say_privately(interaction: Interaction, text: str) -> None:
+    """To the person who gave the command, in as many messages as it takes."""
+    for part in split(interaction.client.tree.mentions.within(text), MESSAGE_LIMIT):
+        if not interaction.response.is_done():
+            await interaction.response.send_message(part, ephemeral=True)
+        else:
+            await interaction.followup.send(part, ephemeral=True)
+
+
+async def _say_if_possible(interaction: Interaction, sentence: str) -> None:
+    try:
+        await say_privately(interaction, sentence)
+    except discord.HTTPException as error:
+        log.info("That could not be said either: %s", error)
 
 
 def place_of(interaction: Interaction) -> Place:
@@ -180,8 +194,4 @@ class Commands(app_commands.CommandTree[Any]):
         else:
             log.error("A command failed", exc_info=error)
             sentence = OUR_FAILURE
-        words = words_in(interaction.locale.value)
-        try:
-            await say_privately(interaction, words.said(sentence))
-        except discord.HTTPException as unsaid:
-            log.info("That could not be said either: %s", unsaid)
+        await _say_if_possible(interaction, words_in(interaction.locale.value).said(sentence))

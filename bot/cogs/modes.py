@@ -71,4 +71,4 @@ class Modes(
             lines.append(words.plural("{number} example", "{number} examples", len(examples)))
         if needed := missing(settings, len(examples), words):
             lines.append(needed)
-        await say_privately(interaction, "\n".join(lines)[:2000])
+        await say_privately(interaction, "\n".join(lines))

@@ -76,7 +76,7 @@ class PhotoOffer:
     """Something in a message that claims to be a picture, and where it can be fetched."""
 
     url: str
-    name: str
+    name: str | Sentence
     """For people: a file name, or words such as "the sticker Wave"."""
     size: int | None = None
     """Bytes, as claimed."""
@@ -104,7 +104,7 @@ class StoredPhoto:
 class SkippedPhoto:
     """An offer that is no usable picture."""
 
-    name: str
+    name: str | Sentence
     reason: Sentence
     """For the person who sent it."""
 

@@ -13,12 +13,14 @@ NO_ANSWER = marked("I have nothing to say about that: try other words, or anothe
 STOPPED = marked("Stopped.")
 STOPPED_EARLY = marked("Stopped before there was an answer.")
 MODEL_DOWN = marked("I cannot answer at the moment; your question is kept, and I answer it as soon as I can.")
+UNABLE = marked("I cannot write anything down at the moment, so I cannot answer: ask again later.")
 OUR_FAILURE = marked("Something went wrong on my side, and it has been written to the log: try once more.")
 
 
 def about_skipped(skipped: SkippedPhoto, words: Words) -> str:
     """That a picture cannot be used, and why."""
-    return words("I could not use {name}. {reason}", name=skipped.name, reason=words.said(skipped.reason))
+    name = skipped.name if isinstance(skipped.name, str) else words.said(skipped.name)
+    return words("I could not use {name}. {reason}", name=name, reason=words.said(skipped.reason))
 
 
 def about_error(error: InferenceError) -> Sentence:

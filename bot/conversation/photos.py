@@ -16,7 +16,7 @@ MAX_SIDE = 768
 """Pixels. IDEFICS looks at 224; what is left over is for looking again with models that see more."""
 
 
-def normalise(data: bytes, name: str) -> StoredPhoto | SkippedPhoto:
+def normalise(data: bytes, name: str | Sentence) -> StoredPhoto | SkippedPhoto:
     """The picture in a file's bytes, of an animation the first frame, or why it is none that can be used.
 
     It takes up to a second of computing: call it off the event loop.

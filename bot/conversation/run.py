@@ -237,7 +237,13 @@ class Runner:
             run.notes.append(manner.words.said(notes.NO_ANSWER))
         name = None
         if manner.first and answer.text:
-            name = thread_name(request.place, settings, question.text, pictures=answer.about_pictures)
+            name = thread_name(
+                request.place,
+                settings,
+                question.text,
+                pictures=answer.about_pictures,
+                words=manner.words,
+            )
         return run.ended_as(RequestState.DONE, answer, thread_name=name)
 
 

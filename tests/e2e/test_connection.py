@@ -76,6 +76,7 @@ async def connected(
         SqlStore.open(database(folder)) as store,
     ):
         service = ReplyService(store, fetcher, engine, Limits())
+        await service.look_up_owed()
         client = Client(
             service=service,
             store=store,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.bridge.mentions import CommandMentions
 from bot.conversation.channel_settings import Mode
-from tests.bot.cogs.test_commands import mode, moderator
+from tests.bot.cogs.speaking import mode, moderator
 from tests.bot.discord_world import World, picture, tell
 
 

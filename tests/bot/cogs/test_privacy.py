@@ -19,7 +19,7 @@ from bot.conversation.messages import Message, Origin, Person, Place, first_id_a
 from bot.conversation.personal import Amount
 from bot.store.errors import StoreError
 from bot.store.repository import SqlStore
-from tests.bot.cogs.test_commands import moderator, told
+from tests.bot.cogs.speaking import moderator, told
 from tests.bot.discord_world import World, picture, tell
 from tests.bot.store.test_personal import everything_in
 

@@ -12,7 +12,7 @@ from simcord.actors import MemberActor
 from bot.bridge.convert import place
 from bot.conversation.channel_settings import ChannelSettings, History, Trigger
 from bot.conversation.messages import Scope
-from tests.bot.cogs.test_commands import moderator, told
+from tests.bot.cogs.speaking import moderator, told
 from tests.bot.discord_world import World, picture, tell
 
 
