@@ -19,7 +19,8 @@ from bitsandbytes.functional import QuantState, get_4bit_type
 from torch.nn.functional import scaled_dot_product_attention
 
 from inference.kernels.limits import PAGE_SIZE
-from inference.kernels.nf4 import BLOCK_SIZE, TILES, Nf4Weight, Tiles, nf4_linear
+from inference.kernels.nf4 import TILES, Tiles, nf4_linear
+from inference.kernels.nf4_weight import BLOCK_SIZE, Nf4Weight
 from inference.kernels.paged_attention import paged_decode_attention
 from inference.measuring import copy_bandwidth
 

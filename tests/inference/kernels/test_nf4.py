@@ -13,7 +13,8 @@ pytest.importorskip("triton", reason="Triton is not installed")
 
 from inference.kernels import nf4
 from inference.kernels.limits import MOST_ROWS
-from inference.kernels.nf4 import BLOCK_SIZE, Nf4Weight, Tiles, nf4_linear
+from inference.kernels.nf4 import Tiles, nf4_linear
+from inference.kernels.nf4_weight import BLOCK_SIZE, Nf4Weight
 
 ON_GPU = torch.cuda.is_available()
 # The interpreter multiplies no matrices of bfloat16; on a GPU each combination is compiled.
