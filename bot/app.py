@@ -29,14 +29,13 @@ from bot.web.boards import Boards
 from bot.web.health import Check, Health
 from bot.web.metrics import Metrics
 from bot.web.playground import Playground
-from bot.web.security import add_headers, guard, is_loopback
-from bot.web.serving import AddressError, bind, serving, url_of
+from bot.web.security import is_loopback
+from bot.web.serving import AddressError, application, bind, serving, url_of
 from bot.web.snowflakes import Snowflakes
 from bot.web.status import PAGE, Status
-from bot.web.tokens import require
 from bot.web.uploads import HeldPhotos
 from bot.web.watch import Watch, watching
-from bot.web.wording import words
+from bot.web.wording import catalogue
 from inference.surface import Engine
 
 STALLED_S = 180.0
@@ -92,6 +91,7 @@ async def core(
             retention_days=settings.privacy.retention_days,
             on_outcome=metrics.count_outcome,
         )
+        await service.look_up_owed()
         metrics.watch(service, engine)
         watch = Watch(metrics)
         errors = metrics.log_handler()
@@ -166,11 +166,9 @@ async def serving_health(
     `checks` are further ones than the core's.
     """
     token = settings.web.token.get_secret_value() if settings.web.token is not None else None
-    gates = [] if token is None else [require(token)]
-    app = web.Application(middlewares=[guard(loopback=is_loopback(settings.web.host)), *gates])
-    app.on_response_prepare.append(add_headers)
+    app = application(settings.web.host, token)
     app.add_routes(_telling(settings, parts, {**checks, **parts.checks}))
-    app.add_routes([web.get("/", _to_status), web.get("/words", words), web.static("/static", PAGE)])
+    app.add_routes([web.get("/", _to_status), web.get("/words", catalogue), web.static("/static", PAGE)])
     async with serving(app, listener):
         yield
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 
 class InferenceError(Exception):
-    """An error whose message is one sentence for the person who asked, saying what to do."""
+    """An error whose message is one sentence for the person who asked, saying what to do.
+
+    `message` names `values` in braces, so that it can be said in another language too.
+    """
+
+    def __init__(self, message: str, /, **values: object) -> None:
+        super().__init__(
+            message.format(**{name: _shown(value) for name, value in values.items()}) if values else message
+        )
+        self.message = message
+        self.values = values
 
 
 class PromptError(InferenceError):
@@ -29,3 +39,13 @@ class EngineError(InferenceError):
 
 class QueueFullError(EngineError):
     """As many requests wait as may: ask again later."""
+
+
+def _shown(value: object) -> str:
+    match value:
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:.3g}"
+        case _:
+            return str(value)

@@ -33,7 +33,7 @@ class Line:
             self._drop_cancelled()
             if sum(map(len, self._queues.values())) >= self._most_waiting:
                 raise QueueFullError(
-                    f"{self._most_waiting:,} requests are waiting already: ask again in a moment."
+                    "{number} requests are waiting already: ask again in a moment.", number=self._most_waiting
                 )
             self._queues.setdefault(request.queue_key, deque()).append(request)
 

@@ -20,6 +20,9 @@ from inference.errors import CheckpointError, PictureError
 
 log = logging.getLogger(__name__)
 _header_lock = threading.Lock()
+# A picture that was opened but not yet read is read at its first use, which Pillow does not guard: two
+# threads that use it at once would read one file from two places. Its address chooses the picture's lock.
+_reading_locks = tuple(threading.Lock() for _ in range(61))
 
 MAX_BYTES: Final = 25 * 1024 * 1024
 MAX_PIXELS: Final = 50_000_000
@@ -52,22 +55,22 @@ def open_picture(
     if not data:
         raise PictureError("The picture is empty (0 bytes): send it again.")
     if len(data) > max_bytes:
-        raise PictureError(_TOO_MANY_BYTES.format(max_bytes / 2**20))
-    too_many_pixels = (
-        f"The picture has too many pixels: at most {max_pixels / 1e6:.3g} million are possible, "
-        "send a smaller one."
+        raise too_many_bytes(max_bytes)
+    too_many_pixels = PictureError(
+        "The picture has too many pixels: at most {most} million are possible, send a smaller one.",
+        most=max_pixels / 1e6,
     )
     try:
         image = _open_header(data)
     except Image.DecompressionBombError as error:
-        raise PictureError(too_many_pixels) from error
+        raise too_many_pixels from error
     except Exception as error:  # a damaged header can raise anything
         raise PictureError(
             "This is not a picture that can be read: send a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF."
         ) from error
     with image:
         if image.width * image.height > max_pixels:
-            raise PictureError(too_many_pixels)
+            raise too_many_pixels
         return to_rgb(image)
 
 
@@ -75,7 +78,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """The image in mode RGB as a person sees it: turned upright by its EXIF, transparency on white.
 
     Values of more than 8 bits are scaled, not cut off: 16-bit modes by their full range, 32-bit and float
-    ones by the least of 1, 255 and 65535 that holds them all.
+    ones by the least of 1, 255 and 65535 that holds them all. Several threads may give the same image.
 
     Raises:
         PictureError: its data are damaged or incomplete, or it has no pixels.
@@ -83,8 +86,9 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if not image.width or not image.height:
         raise PictureError("The picture has no pixels: send another one.")
     try:
-        image.load()
-        image = _upright(image)
+        with _reading_locks[id(image) % len(_reading_locks)]:
+            image.load()
+            image = _upright(image)
         if image.mode.startswith(("I", "F")):
             image = _eight_bits(image)
         if image.has_transparency_data:
@@ -179,13 +183,18 @@ class Preprocessor:
         return np.stack([table[np.asarray(channel)] for table, channel in zip(tables, channels, strict=True)])
 
 
-_TOO_MANY_BYTES = "The picture's file is too large, at most {:.3g} MB are possible: send a smaller one."
+def too_many_bytes(most: int) -> PictureError:
+    """What is said of a file with more than `most` bytes."""
+    return PictureError(
+        "The picture's file is too large, at most {most} MB are possible: send a smaller one.",
+        most=most / 2**20,
+    )
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
     try:
         if path.stat().st_size > max_bytes:
-            raise PictureError(_TOO_MANY_BYTES.format(max_bytes / 2**20))
+            raise too_many_bytes(max_bytes)
         return path.read_bytes()
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()

@@ -161,16 +161,20 @@ class ThreadedEngine:
         """Spares the event loop the encoding of what cannot fit."""
         if characters > self._most_characters:
             raise PromptError(
-                f"The prompt has {characters:,} characters, more than the {self._context_length:,} tokens "
-                "that this model can read: shorten it."
+                "The prompt has {characters} characters, more than the {most} tokens that this model "
+                "can read: shorten it.",
+                characters=characters,
+                most=self._context_length,
             )
 
     def _check_room(self, tokens: int) -> None:
         """A sequence of `tokens` must leave room for one more."""
         if tokens >= self._context_length:
             raise PromptError(
-                f"The prompt has {tokens:,} tokens and this model reads {self._context_length:,} at most, "
-                "answer included: shorten it or leave out pictures."
+                "The prompt has {tokens} tokens and this model reads {most} at most, answer included: "
+                "shorten it or leave out pictures.",
+                tokens=tokens,
+                most=self._context_length,
             )
 
 

@@ -11,6 +11,7 @@ from typing import Self
 import discord
 
 from bot.bridge.answer_messages import AnswerMessages, Channel
+from bot.bridge.mentions import CommandMentions
 from bot.bridge.pacing import Pacer
 from bot.bridge.permissions import listed, missing_to_reply
 from bot.bridge.reply_view import DiscordReplyView
@@ -33,6 +34,7 @@ class DiscordAudience:
     now: Callable[[], datetime] = discord.utils.utcnow
     told_about_history: Recent[int, bool] = field(default_factory=lambda: Recent(10_000))
     """Places where the missing permission to read the history was mentioned."""
+    mentions: CommandMentions = field(default_factory=CommandMentions)
     nonce_salt: str = "-"
 
     def serves(self, place: Place) -> bool:
@@ -59,7 +61,7 @@ class DiscordAudience:
                 )
             )
         messages.can_reply = not names
-        return DiscordReplyView(messages, self.pacer, words, notes)
+        return DiscordReplyView(messages, self.pacer, words, self.mentions, notes)
 
     def again(self) -> Self:
         """The same for answering a question once more.

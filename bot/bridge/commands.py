@@ -14,20 +14,39 @@ import discord
 from discord import app_commands
 
 from bot.bridge.convert import place
-from bot.bridge.errors import Code
-from bot.bridge.permissions import listed
+from bot.bridge.errors import EXPIRED
+from bot.bridge.mentions import CommandMentions
+from bot.bridge.permissions import lacking, listed, needed_to_answer
 from bot.conversation.inputs import UnusableInputError
 from bot.conversation.keeping import AnswerStore
 from bot.conversation.messages import Place
-from bot.conversation.notes import OUR_FAILURE
+from bot.conversation.notes import OUR_FAILURE, UNABLE
 from bot.conversation.personal import PersonalStore
 from bot.conversation.service import ReplyService
+from bot.conversation.splitting import split
 from bot.languages.words import SOURCE, Words, marked, words_in
+from bot.store.errors import StoreError
 
 log = logging.getLogger(__name__)
 
+MESSAGE_LIMIT = 2000
+"""Characters of a message."""
+
 MODERATORS = discord.Permissions(manage_channels=True)
 """Whom commands that are for moderators alone are shown to; servers may change it."""
+
+PARAMETERS = (
+    marked("answer"),
+    marked("days"),
+    marked("example"),
+    marked("label"),
+    marked("labels"),
+    marked("mode"),
+    marked("picture"),
+    marked("question"),
+    marked("text"),
+)
+"""Names of options, which the library takes from the callbacks."""
 
 _GONE = marked("This command is no longer there: press Ctrl+R in Discord to see the present ones.")
 
@@ -44,31 +63,41 @@ class RefusedError(Exception):
 def polite(
     callback: Callable[Concatenate[Cog, Interaction, P], Coroutine[Any, Any, None]],
 ) -> Callable[Concatenate[Cog, Interaction, P], Coroutine[Any, Any, None]]:
-    """A callback whose refusals are said privately, and that does not mind if nobody waits any more."""
+    """A callback of which the person is told privately when it cannot be done, or when it fails."""
 
     @wraps(callback)
     async def called(self: Cog, interaction: Interaction, /, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
             await callback(self, interaction, *args, **kwargs)
         except (RefusedError, UnusableInputError) as error:
-            await say_privately(interaction, str(error))
-        except discord.NotFound as error:
-            if error.code != Code.UNKNOWN_INTERACTION:
-                raise
-            # Its three seconds or fifteen minutes are over: there is no way left to say anything.
-            log.info("An interaction has expired: %s", interaction.command and interaction.command.name)
+            await _say_if_possible(interaction, str(error))
+        except Exception as error:
+            if isinstance(error, discord.HTTPException) and error.code in EXPIRED:
+                log.info("An interaction has expired, so nothing can be said: %s", callback.__qualname__)
+                return
+            log.exception("%s failed", callback.__qualname__)
+            sentence = UNABLE if isinstance(error, StoreError) else OUR_FAILURE
+            await _say_if_possible(interaction, words_in(interaction.locale.value).said(sentence))
 
     # The library reads the options from it, and would look up their types in this file.
     called.__signature__ = inspect.signature(callback, eval_str=True)  # type: ignore[attr-defined]
     return called
 
 
-async def say_privately(interaction: Interaction, sentence: str) -> None:
-    """To the person who gave the command; what was shown as being worked on in public goes."""
-    if not interaction.response.is_done():
-        await interaction.response.send_message(sentence, ephemeral=True)
-        return
-    await interaction.followup.send(sentence, ephemeral=True)
+async def say_privately(interaction: Interaction, text: str) -> None:
+    """To the person who gave the command, in as many messages as it takes."""
+    for part in split(interaction.client.tree.mentions.within(text), MESSAGE_LIMIT):
+        if not interaction.response.is_done():
+            await interaction.response.send_message(part, ephemeral=True)
+        else:
+            await interaction.followup.send(part, ephemeral=True)
+
+
+async def _say_if_possible(interaction: Interaction, sentence: str) -> None:
+    try:
+        await say_privately(interaction, sentence)
+    except discord.HTTPException as error:
+        log.info("That could not be said either: %s", error)
 
 
 def place_of(interaction: Interaction) -> Place:
@@ -106,18 +135,17 @@ def require_answers(interaction: Interaction, words: Words) -> None:
     """Raises RefusedError: the bot cannot see the channel, or not write in it."""
     if interaction.guild_id is None:
         return
-    granted = interaction.app_permissions
-    in_thread = isinstance(interaction.channel, discord.Thread)
-    wanted = {
-        "View Channel": granted.view_channel,
-        "Send Messages in Threads": granted.send_messages_in_threads,
-    }
-    if not in_thread:
-        wanted = {"View Channel": granted.view_channel, "Send Messages": granted.send_messages}
-    if missing := [name for name, given in wanted.items() if not given]:
+    needed = needed_to_answer(interaction.channel)
+    if missing := lacking(interaction.app_permissions, *needed):
         raise RefusedError(
             words("I cannot answer here: I need {permissions} first.", permissions=listed(missing, words))
         )
+
+
+def labelled(name: str, sentence: str) -> app_commands.locale_str:
+    """A name that stays as it is, with a sentence that is said in the reader's language."""
+    before = f"{name}: "
+    return app_commands.locale_str(before + sentence, before=before, sentence=sentence)
 
 
 class CatalogueTranslator(app_commands.Translator):
@@ -130,12 +158,16 @@ class CatalogueTranslator(app_commands.Translator):
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
         words = words_in(locale.value)
-        said = words.said(string.message)
+        said = string.extras.get("before", "") + words.said(string.extras.get("sentence", string.message))
         return None if words.language == SOURCE or said == string.message else said
 
 
 class Commands(app_commands.CommandTree[Any]):
     """All commands of the bot."""
+
+    def __init__(self, client: discord.Client, **options: Any) -> None:
+        super().__init__(client, **options)
+        self.mentions = CommandMentions()
 
     async def register(self, application: str, store: AnswerStore, *, anew: bool = False) -> bool:
         """Tells Discord which commands there are, if that has changed since it was told, or `anew`.
@@ -147,8 +179,9 @@ class Commands(app_commands.CommandTree[Any]):
         payload = [await command.get_translated_payload(self, translator) for command in self.get_commands()]
         digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
         if not anew and await store.registered_commands(application) == digest:
+            self.mentions.learn(await self.fetch_commands())
             return False
-        await self.sync()
+        self.mentions.learn(await self.sync())
         await store.keep_registered_commands(application, digest)
         log.info("Registered %d commands", len(payload))
         return True
@@ -161,8 +194,4 @@ class Commands(app_commands.CommandTree[Any]):
         else:
             log.error("A command failed", exc_info=error)
             sentence = OUR_FAILURE
-        words = words_in(interaction.locale.value)
-        try:
-            await say_privately(interaction, words.said(sentence))
-        except discord.HTTPException as unsaid:
-            log.info("That could not be said either: %s", unsaid)
+        await _say_if_possible(interaction, words_in(interaction.locale.value).said(sentence))

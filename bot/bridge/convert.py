@@ -10,6 +10,7 @@ import discord
 from bot.bridge.address import DiscordAddress
 from bot.bridge.permissions import moderates
 from bot.conversation.messages import Message, Origin, Person, PhotoOffer, Place, PlaceKind, Reference
+from bot.languages.words import sentence
 
 AnyChannel = (
     discord.abc.GuildChannel | discord.abc.PrivateChannel | discord.Thread | discord.PartialMessageable
@@ -120,11 +121,14 @@ class Converter:
             proxied = embed.image.proxy_url or embed.thumbnail.proxy_url
             if proxied is not None:
                 yield PhotoOffer(
-                    proxied, f"the preview of {embed.url}" if embed.url else "the link's preview"
+                    proxied,
+                    sentence("the preview of {link}", link=embed.url)
+                    if embed.url
+                    else sentence("the link's preview"),
                 )
         for sticker in content.stickers:
             url = self._address.sticker_url(sticker.id, _STICKER_EXTENSIONS[sticker.format])
-            yield PhotoOffer(url, f"the sticker {sticker.name}")
+            yield PhotoOffer(url, sentence("the sticker {name}", name=sticker.name))
 
 
 def place(channel: AnyChannel) -> Place:

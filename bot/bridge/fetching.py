@@ -15,8 +15,8 @@ from yarl import URL
 from bot.bridge.address import DiscordAddress
 from bot.bridge.resolving import PublicResolver
 from bot.conversation.messages import PhotoOffer, SkippedPhoto, StoredPhoto
-from bot.conversation.photos import normalise
-from bot.languages.words import marked
+from bot.conversation.photos import normalise, too_large
+from bot.languages.words import Sentence, sentence
 from inference.pictures import MAX_BYTES
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,9 @@ _CHUNK = 64 * 1024
 
 
 class _NotFetchedError(Exception):
-    """The message is the clause for the sender."""
+    def __init__(self, reason: Sentence) -> None:
+        super().__init__(reason.message)
+        self.reason = reason
 
 
 class MediaFetcher:
@@ -72,26 +74,26 @@ class MediaFetcher:
         try:
             data = await self._download(offer)
         except _NotFetchedError as error:
-            return SkippedPhoto(offer.name, str(error))
+            return SkippedPhoto(offer.name, error.reason)
         except TimeoutError:
             log.warning("Fetching %s took longer than %s s", offer.url, self._timeout.total)
-            return SkippedPhoto(offer.name, marked("loading it took too long"))
+            return SkippedPhoto(offer.name, sentence("Loading it took too long: send it again."))
         except (aiohttp.ClientError, OSError):
             log.warning("Fetching %s failed", offer.url, exc_info=True)
-            return SkippedPhoto(offer.name, marked("it could not be loaded from Discord"))
+            return SkippedPhoto(offer.name, sentence("It could not be loaded from Discord: send it again."))
         return await asyncio.get_running_loop().run_in_executor(self._decoders, normalise, data, offer.name)
 
     async def _download(self, offer: PhotoOffer) -> bytes:
         if offer.size is not None and offer.size > self._max_bytes:
-            raise _NotFetchedError(self._too_large())
+            raise _NotFetchedError(too_large(self._max_bytes))
         # As written: quoting it anew would break the signature that is part of it.
         url = URL(offer.url, encoded=True)
         if url.path.endswith(".json"):
-            raise _NotFetchedError(marked("it is an animation (Lottie), not a picture"))
+            raise _NotFetchedError(sentence("It is an animation (Lottie), not a picture."))
         for _ in range(MAX_REDIRECTS + 1):
             if not self._address.allows(url):
                 log.warning("Not fetched, as it is not on a host of the configured Discord: %s", url)
-                raise _NotFetchedError(marked("it is not on Discord's own servers"))
+                raise _NotFetchedError(sentence("It is not on Discord's own servers: send it as a file."))
             async with self._session.get(url, allow_redirects=False) as response:
                 location = response.headers.get("Location")
                 if response.status in (301, 302, 303, 307, 308) and location is not None:
@@ -100,22 +102,19 @@ class MediaFetcher:
                 if response.status != 200:
                     log.warning("Fetching %s: status %s", url, response.status)
                     raise _NotFetchedError(
-                        marked("it is no longer there")
+                        sentence("It is no longer there: send it again.")
                         if response.status in (403, 404, 410)
-                        else marked("it could not be loaded from Discord")
+                        else sentence("It could not be loaded from Discord: send it again.")
                     )
                 return await self._read(response)
-        raise _NotFetchedError(marked("it could not be loaded from Discord"))
+        raise _NotFetchedError(sentence("It could not be loaded from Discord: send it again."))
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         data = bytearray()
         if (response.content_length or 0) > self._max_bytes:
-            raise _NotFetchedError(self._too_large())
+            raise _NotFetchedError(too_large(self._max_bytes))
         async for chunk in response.content.iter_chunked(_CHUNK):
             data += chunk
             if len(data) > self._max_bytes:
-                raise _NotFetchedError(self._too_large())
+                raise _NotFetchedError(too_large(self._max_bytes))
         return bytes(data)
-
-    def _too_large(self) -> str:
-        return f"its file is larger than {self._max_bytes / 2**20:.3g} MB"

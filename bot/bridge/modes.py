@@ -8,10 +8,10 @@ from bot.languages.words import Words, marked
 DOES = {
     Mode.CHAT: marked("talks about pictures, and goes on talking"),
     Mode.CAPTION: marked("describes each picture in a sentence"),
-    Mode.PROMPTED_CAPTION: marked("goes on from the channel's prefix (/prefix)"),
+    Mode.PROMPTED_CAPTION: marked("goes on from the channel's prefix"),
     Mode.VQA: marked("answers a question about the picture in a few words"),
-    Mode.CLASSIFY: marked("picks one of the channel's labels (/labels)"),
-    Mode.FEW_SHOT: marked("answers in the manner of the channel's examples (/examples)"),
+    Mode.CLASSIFY: marked("picks one of the channel's labels"),
+    Mode.FEW_SHOT: marked("answers in the manner of the channel's examples"),
     Mode.STORY: marked("makes up a story from the picture"),
 }
 

@@ -38,7 +38,7 @@ SETTINGS = (
     Setting("mode", marked("Mode"), tuple((mode.value, mode.value) for mode in DOES)),
     Setting(
         "trigger",
-        marked("Answers"),
+        marked("Responds"),
         (
             (Trigger.MENTION.value, marked("when mentioned")),
             (Trigger.EVERY_PICTURE.value, marked("every picture")),
@@ -59,7 +59,7 @@ SETTINGS = (
         marked("Considers"),
         (
             (History.ALL.value, marked("all that was said here")),
-            (History.ADDRESSED.value, marked("what was said to it")),
+            (History.ADDRESSED.value, marked("what was said to me")),
             (History.OFF.value, marked("nothing earlier")),
         ),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import discord
 
-from bot.languages.words import ENGLISH, Words
+from bot.languages.words import ENGLISH, Words, marked
 
 NEEDED = discord.Permissions(
     view_channel=True,
@@ -16,13 +16,14 @@ NEEDED = discord.Permissions(
 )
 
 _NAMES = {
-    "view_channel": "View Channel",
-    "send_messages": "Send Messages",
-    "send_messages_in_threads": "Send Messages in Threads",
-    "create_public_threads": "Create Public Threads",
-    "read_message_history": "Read Message History",
-    "attach_files": "Attach Files",
+    "view_channel": marked("View Channel"),
+    "send_messages": marked("Send Messages"),
+    "send_messages_in_threads": marked("Send Messages in Threads"),
+    "create_public_threads": marked("Create Public Threads"),
+    "read_message_history": marked("Read Message History"),
+    "attach_files": marked("Attach Files"),
 }
+"""As Discord calls them; where it does not speak a language, in English."""
 
 
 def invite_url(application_id: int) -> str:
@@ -33,7 +34,7 @@ def invite_url(application_id: int) -> str:
 
 
 def missing(channel: object, *wanted: str) -> list[str]:
-    """Names, as people see them, of those of the wanted permissions that the bot lacks in the channel.
+    """The names of those of the wanted permissions that the bot lacks in the channel.
 
     Empty too where this cannot be known: outside servers, and in channels that Discord did not tell about.
     """
@@ -41,14 +42,22 @@ def missing(channel: object, *wanted: str) -> list[str]:
         return []
     if isinstance(channel, discord.Thread) and channel.parent is None:
         return []
-    granted = channel.permissions_for(channel.guild.me)
+    return lacking(channel.permissions_for(channel.guild.me), *wanted)
+
+
+def lacking(granted: discord.Permissions, *wanted: str) -> list[str]:
+    """The names of those of the wanted permissions that are not granted."""
     return [_NAMES[name] for name in wanted if not getattr(granted, name)]
 
 
 def missing_to_answer(channel: object) -> list[str]:
     """What is missing for any answer at all."""
+    return missing(channel, *needed_to_answer(channel))
+
+
+def needed_to_answer(channel: object) -> tuple[str, str]:
     sending = "send_messages_in_threads" if isinstance(channel, discord.Thread) else "send_messages"
-    return missing(channel, "view_channel", sending)
+    return "view_channel", sending
 
 
 def missing_to_reply(channel: object) -> list[str]:
@@ -66,10 +75,9 @@ def missing_for_threads(channel: object) -> list[str]:
 
 
 def listed(names: list[str], words: Words = ENGLISH) -> str:
-    """As part of a sentence; the names themselves are Discord's."""
-    return words.plural(
-        "the permission {names}", "the permissions {names}", len(names), names=", ".join(names)
-    )
+    """Names of permissions as part of a sentence."""
+    said = ", ".join(map(words.said, names))
+    return words.plural("the permission {names}", "the permissions {names}", len(names), names=said)
 
 
 def moderates(channel: object, person: object) -> bool:

@@ -11,6 +11,8 @@ import discord
 from bot.bridge.answer_messages import AnswerMessages, Attached
 from bot.bridge.bars import can_be_drawn, described, draw_bars
 from bot.bridge.buttons import Controls
+from bot.bridge.commands import MESSAGE_LIMIT
+from bot.bridge.mentions import CommandMentions
 from bot.bridge.pacing import Pacer
 from bot.bridge.permissions import listed, missing_for_files, missing_for_threads
 from bot.bridge.threads import open_thread
@@ -21,8 +23,6 @@ from bot.languages.words import Words
 
 log = logging.getLogger(__name__)
 
-LIMIT = 2000
-"""Characters of a message."""
 TYPING_AFTER_S = 0.25
 """Shorter work shows its answer instead."""
 TYPING_EVERY_S = 8.0
@@ -35,10 +35,16 @@ class DiscordReplyView:
     """A `ReplyView`: typing, or the place in line, until there is text; then a reply that grows by edits."""
 
     def __init__(
-        self, messages: AnswerMessages, pacer: Pacer, words: Words, notes: Sequence[str] = ()
+        self,
+        messages: AnswerMessages,
+        pacer: Pacer,
+        words: Words,
+        mentions: CommandMentions,
+        notes: Sequence[str] = (),
     ) -> None:
         """`notes` are sentences of its own for the asker."""
         self._words = words
+        self._mentions = mentions
         self._messages = messages
         self._channel = messages.channel
         self._pacer = pacer
@@ -63,7 +69,8 @@ class DiscordReplyView:
         if outcome.state is RequestState.FORGOTTEN:
             await self._messages.delete()
             return
-        thread_name, notes = outcome.thread_name, [*outcome.notes, *self._notes]
+        thread_name = outcome.thread_name
+        notes = [*map(self._mentions.within, outcome.notes), *self._notes]
         if thread_name is not None and (names := missing_for_threads(self._channel)):
             notes.append(
                 self._words(
@@ -87,7 +94,7 @@ class DiscordReplyView:
             said = self._words(
                 "Discord does not let me show my answer here ({reason}).", reason=error.text or error.code
             )
-            await self._messages.show([said[:LIMIT]], Controls(finished=True, words=self._words))
+            await self._messages.show([said[:MESSAGE_LIMIT]], Controls(finished=True, words=self._words))
             return
         self._thread_name = thread_name
 
@@ -102,7 +109,7 @@ class DiscordReplyView:
         # The first text is shown at once; a later one may be skipped, as the next one replaces it.
         due = self._pacer.take(self._channel.id)
         if due or not self._messages.is_shown:
-            await self._messages.show(split(text, LIMIT), Controls(finished=False, words=self._words))
+            await self._messages.show(split(text, MESSAGE_LIMIT), Controls(finished=False, words=self._words))
 
     def _controls(self, outcome: Outcome) -> Controls:
         done = outcome.state is RequestState.DONE
@@ -154,11 +161,11 @@ async def _files(outcome: Outcome, words: Words) -> tuple[Attached, ...]:
 def final_contents(text: str, notes: Sequence[str]) -> list[str]:
     """The messages of a finished answer: the text, and below it the notes in small print."""
     if not text.strip():
-        return split("\n".join(notes), LIMIT)
-    contents = split(text, LIMIT)
+        return split("\n".join(notes), MESSAGE_LIMIT)
+    contents = split(text, MESSAGE_LIMIT)
     small_print = "\n".join(f"-# {note}" for note in notes)
     if not small_print:
         return contents
-    if len(contents[-1]) + 1 + len(small_print) <= LIMIT:
+    if len(contents[-1]) + 1 + len(small_print) <= MESSAGE_LIMIT:
         return [*contents[:-1], f"{contents[-1]}\n{small_print}"]
-    return [*contents, *split(small_print, LIMIT)]
+    return [*contents, *split(small_print, MESSAGE_LIMIT)]

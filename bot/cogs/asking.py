@@ -23,6 +23,7 @@ from bot.bridge.forms import TextForm
 from bot.bridge.permissions import moderates
 from bot.conversation.channel_settings import Mode
 from bot.conversation.messages import Message, Origin, PhotoOffer, SkippedPhoto
+from bot.conversation.notes import about_skipped
 from bot.conversation.requests import Refusal
 from bot.languages.words import Words, marked
 
@@ -130,9 +131,7 @@ class Asking(commands.Cog):
         offer = PhotoOffer(picture.url, picture.filename, picture.size)
         fetched = await self.client.service.fetch_photo(offer)
         if isinstance(fetched, SkippedPhoto):
-            reason = words.said(fetched.reason)
-            sentence = words("I could not use {name}: {reason}.", name=fetched.name, reason=reason)
-            await _withdraw(interaction, sentence)
+            await _withdraw(interaction, about_skipped(fetched, words))
             return
         file = discord.File(io.BytesIO(fetched.data), FILE_NAME)
         posted = await interaction.edit_original_response(

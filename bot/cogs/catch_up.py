@@ -10,10 +10,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+import aiohttp
 import discord
 from discord.ext import commands
 
+from bot.bridge.absence import PAGE, Readable, Since, messages_since
 from bot.bridge.errors import Code
+from bot.bridge.permissions import missing_to_reply
 from bot.conversation.messages import Place, PlaceKind, created_at
 
 if TYPE_CHECKING:
@@ -21,12 +24,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Readable = (
-    discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread | discord.DMChannel
-)
-
 LOOK_BACK = 500
 """Messages per place; who waits behind more of them has given up."""
+DELETIONS_ARE_LOOKED_FOR = timedelta(days=1)
+"""In places where something was said as lately; each takes a request."""
 THREADS_STAY_OPEN = timedelta(days=7)
 """The longest time after which Discord archives a thread."""
 
@@ -112,6 +113,9 @@ class CatchUp(commands.Cog):
             return
         try:
             await self._catch_up(*self._missed[place_id])
+        except (discord.HTTPException, aiohttp.ClientError, TimeoutError):
+            log.exception("What was missed in channel %s cannot be read now; it is tried again", place_id)
+            return
         except Exception:
             log.exception("What was missed in channel %s could not be read", place_id)
         self._missed.pop(place_id, None)
@@ -121,23 +125,32 @@ class CatchUp(commands.Cog):
         if channel is None:
             return
         last = None if isinstance(channel, discord.DMChannel) else channel.last_message_id
-        if last is not None and last <= seen:
+        is_quiet = discord.utils.utcnow() - created_at(seen) > DELETIONS_ARE_LOOKED_FOR
+        if last is not None and last <= seen and is_quiet:
             return
-        missed: list[discord.Message] = []
+        known = await self.client.store.newest_message_ids(place.id, PAGE)
         try:
-            async for message in channel.history(limit=LOOK_BACK):
-                if message.id <= seen:
-                    break
-                missed.append(message)
+            since = await messages_since(channel, seen, LOOK_BACK)
         except discord.HTTPException as error:
+            if error.status >= 500:
+                raise
             log.info("Cannot read what was missed in channel %s: %s", place.id, error)
             return
-        for message in reversed(missed):
+        if not missing_to_reply(channel):  # else Discord shows an empty channel
+            await self._notice_deletions(place, known, since)
+        for message in since.missed:
             try:
                 await self._receive(message)
             except Exception:
                 log.exception("Message %s in channel %s could not be taken in", message.id, place.id)
             await self.client.store.mark_seen(place.id, message.id)
+
+    async def _notice_deletions(self, place: Place, known: set[int], since: Since) -> None:
+        """`known` were there before they were looked for: nobody tells what was deleted meanwhile."""
+        for message_id in sorted(known - since.read):
+            if message_id >= since.back_to:
+                log.info("Message %s was deleted meanwhile", message_id)
+                await self.client.forget_message(place.id, message_id)
 
     async def _channel(self, place: Place, seen: int) -> Readable | None:
         """None where nothing can have been said: in a place that is gone, or a thread long archived."""

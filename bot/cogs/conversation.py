@@ -14,6 +14,7 @@ from discord.ext import commands
 from bot.bridge.backfill import earlier_messages
 from bot.bridge.permissions import listed, missing_to_answer
 from bot.conversation.messages import Message, Origin, PlaceKind, Reference
+from bot.conversation.notes import UNABLE
 from bot.conversation.recent import Recent
 from bot.conversation.requests import Refusal
 from bot.languages.words import ENGLISH, Words, marked
@@ -32,7 +33,6 @@ UNSEEN_REPLY = marked(
     "I cannot see the message that you replied to: for that I need the message content intent, "
     "or the picture in your own message."
 )
-UNABLE = marked("I cannot write anything down at the moment, so I cannot answer: ask again later.")
 UNSEEN_IN_THREAD = marked(
     "I cannot read messages here that do not mention me; please mention me in each one."
 )

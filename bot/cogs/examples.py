@@ -27,13 +27,15 @@ from bot.conversation.few_shot import MAX_EXAMPLES
 from bot.conversation.inputs import MAX_ANSWER, read_answer
 from bot.conversation.keeping import Example, Owners
 from bot.conversation.messages import PhotoOffer, SkippedPhoto
+from bot.conversation.notes import about_skipped
 from bot.languages.words import Words, marked
 
 if TYPE_CHECKING:
     from bot.client import IdeficsClient
 
-MAX_SHOWN = 10
-"""Embeds, and files, of one message."""
+SHOWN_AT_A_TIME = 5
+SHOWN_CHARACTERS = 500
+"""Of each: the embeds of one message may have 6,000 together, and escaped characters count twice."""
 MAX_CHOICE = 100
 
 
@@ -101,22 +103,31 @@ class Examples(
             return
         await interaction.response.defer(ephemeral=True)
         _, dropped = await self.client.service.fitting_examples(place)
-        embeds, files = [], []
-        for number, example in enumerate(examples[:MAX_SHOWN], 1):
-            data = await self.client.store.photo_data(example.photo.sha256)
-            name = f"example{number}.webp"
-            embed = discord.Embed(
-                description=f"**{number}.** {discord.utils.escape_markdown(example.answer)}"
-            )
-            if example in dropped:
-                embed.set_footer(text=words("Not shown to the model: there is no room for it."))
-            if data is not None:
-                files.append(discord.File(io.BytesIO(data), name))
-                embed.set_thumbnail(url=f"attachment://{name}")
-            embeds.append(embed)
-        await interaction.followup.send(
-            _told(examples, dropped, words), embeds=embeds, files=files, ephemeral=True
-        )
+        said = _told(examples, dropped, words)
+        numbered = list(enumerate(examples, 1))
+        for first in range(0, len(numbered), SHOWN_AT_A_TIME):
+            embeds, files = [], []
+            for number, example in numbered[first : first + SHOWN_AT_A_TIME]:
+                embed, file = await self._shown(number, example, dropped, words)
+                embeds.append(embed)
+                files += [file] if file is not None else []
+            await interaction.followup.send(said, embeds=embeds, files=files, ephemeral=True)
+            said = ""
+
+    async def _shown(
+        self, number: int, example: Example, dropped: Sequence[Example], words: Words
+    ) -> tuple[discord.Embed, discord.File | None]:
+        answer = example.answer
+        answer = answer if len(answer) <= SHOWN_CHARACTERS else f"{answer[: SHOWN_CHARACTERS - 1]}…"
+        embed = discord.Embed(description=f"**{number}.** {discord.utils.escape_markdown(answer)}")
+        if example in dropped:
+            embed.set_footer(text=words("Not shown to the model: there is no room for it."))
+        data = await self.client.store.photo_data(example.photo.sha256)
+        if data is None:
+            return embed, None
+        name = f"example{number}.webp"
+        embed.set_thumbnail(url=f"attachment://{name}")
+        return embed, discord.File(io.BytesIO(data), name)
 
     @app_commands.command(name=marked("remove"), description=marked("Take one example away"))
     @app_commands.describe(example=marked("The example"))
@@ -163,13 +174,7 @@ class Examples(
         await self._require_room(interaction, words)
         fetched = await self.client.service.fetch_photo(offer)
         if isinstance(fetched, SkippedPhoto):
-            raise RefusedError(
-                words(
-                    "I could not use {name}: {reason}.",
-                    name=fetched.name,
-                    reason=words.said(fetched.reason),
-                )
-            )
+            raise RefusedError(about_skipped(fetched, words))
         place = place_of(interaction)
         await self.client.store.add_example(place.scopes[0], fetched, answer, owners)
         examples, dropped = await self.client.service.fitting_examples(place)

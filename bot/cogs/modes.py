@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from discord import app_commands
 from discord.ext import commands
 
-from bot.bridge.commands import Interaction, place_of, polite, require_moderator, say_privately, words_for
+from bot.bridge.commands import (
+    Interaction,
+    labelled,
+    place_of,
+    polite,
+    require_moderator,
+    say_privately,
+    words_for,
+)
 from bot.bridge.modes import DOES, missing
 from bot.conversation.channel_settings import Mode
 from bot.conversation.inputs import written
@@ -17,7 +25,7 @@ from bot.languages.words import marked
 if TYPE_CHECKING:
     from bot.client import IdeficsClient
 
-CHOICES = [app_commands.Choice(name=f"{mode}: {does}", value=mode.value) for mode, does in DOES.items()]
+CHOICES = [app_commands.Choice(name=labelled(mode, does), value=mode.value) for mode, does in DOES.items()]
 
 
 class Modes(
@@ -63,4 +71,4 @@ class Modes(
             lines.append(words.plural("{number} example", "{number} examples", len(examples)))
         if needed := missing(settings, len(examples), words):
             lines.append(needed)
-        await say_privately(interaction, "\n".join(lines)[:2000])
+        await say_privately(interaction, "\n".join(lines))

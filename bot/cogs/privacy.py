@@ -44,6 +44,7 @@ class Privacy(commands.Cog):
     async def privacy(self, interaction: Interaction) -> None:
         words = await words_for(interaction)
         store, person = self.client.store, interaction.user.id
+        mentions = self.client.tree.mentions
         amount = amounts.said(await store.kept_of(person), words)
         opted_out = await store.has_opted_out(person)
         embed = discord.Embed(
@@ -59,7 +60,7 @@ class Privacy(commands.Cog):
         rights = [f"`{command}`: {words.said(does)}" for command, does in _RIGHTS]
         if opted_out:
             rights[1] = words("`/optin`: what you say counts again; at the moment you have opted out")
-        embed.add_field(name=words("What you can do"), value="\n".join(rights), inline=False)
+        embed.add_field(name=words("What you can do"), value=mentions.within("\n".join(rights)), inline=False)
         if self.client.policy_url is not None:
             address = f"<{self.client.policy_url}>"
             embed.add_field(name=words("The whole policy"), value=address, inline=False)
@@ -112,7 +113,7 @@ class Privacy(commands.Cog):
         )
 
     @app_commands.command(
-        name=marked("optin"), description=marked("Take /optout back: what you say counts again")
+        name=marked("optin"), description=marked("Take your opting out back: what you say counts again")
     )
     @polite
     async def optin(self, interaction: Interaction) -> None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import discord
 from discord.ext import commands
 
 from bot.bridge.alt_text import accept_alt_text
 from bot.bridge.buttons import Action, AnswerButton
-from bot.bridge.commands import words_for
+from bot.bridge.commands import Interaction, RefusedError, polite, say_privately, words_for
 from bot.bridge.permissions import moderates
-from bot.conversation.requests import Refusal, Request
+from bot.conversation.requests import Refusal, Request, RequestState
 
 if TYPE_CHECKING:
     from bot.client import IdeficsClient
 
 log = logging.getLogger(__name__)
 
+NEEDS_QUESTION = (Action.REGENERATE, Action.CONTINUE, Action.SHOW)
+"""Questions are kept for a while only; their answers stay in Discord, with these buttons."""
 LIKED = {"👍": True, "👎": False}
 
 
@@ -27,12 +29,19 @@ class Steering(commands.Cog):
         self.client = client
 
     @commands.Cog.listener()
-    async def on_answer_button(self, interaction: discord.Interaction[Any], pressed: AnswerButton) -> None:
+    async def on_answer_button(self, interaction: Interaction, pressed: AnswerButton) -> None:
         """A press of a button, allowed and acknowledged."""
+        await self._press(interaction, pressed)
+
+    @polite
+    async def _press(self, interaction: Interaction, pressed: AnswerButton) -> None:
         service, audience = self.client.service, self.client.audience.again()
         language = interaction.locale.value
         exempt = moderates(interaction.channel, interaction.user)
         result: Request | Refusal | None = None
+        if pressed.action in NEEDS_QUESTION and not await self._is_remembered(pressed.request_id):
+            words = await words_for(interaction)
+            raise RefusedError(words("I no longer have the question: ask it once more."))
         match pressed.action:
             case Action.STOP:
                 await service.stop(pressed.request_id)
@@ -53,12 +62,16 @@ class Steering(commands.Cog):
                 words = await words_for(interaction)
                 said = await accept_alt_text(interaction.message, self.client.store, words)
                 await self.client.store.keep_feedback(pressed.request_id, interaction.user.id, liked=True)
-                await interaction.followup.send(said, ephemeral=True)
+                await say_privately(interaction, said)
             case Action.DELETE:
                 assert interaction.message is not None
                 await self._delete_answer(interaction.message)
         if isinstance(result, Refusal):
-            await interaction.followup.send(result.sentence, ephemeral=True)
+            await say_privately(interaction, result.sentence)
+
+    async def _is_remembered(self, request_id: int) -> bool:
+        request = await self.client.store.request_of_question(request_id)
+        return request is not None and request.state is not RequestState.FORGOTTEN
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
@@ -83,10 +96,8 @@ class Steering(commands.Cog):
             await self.client.store.take_back_feedback(request.id, event.user_id, liked=liked)
 
     async def _delete_answer(self, message: discord.Message) -> None:
-        request = await self.client.store.request_of_answer(message.id)
-        for message_id in request.answer_ids if request is not None else (message.id,):
-            try:
-                await self.client.http.delete_message(message.channel.id, message_id)
-            except discord.NotFound:
-                log.debug("Message %s was gone already", message_id)
-        await self.client.service.erasing.deleted(message.id)
+        try:
+            await self.client.http.delete_message(message.channel.id, message.id)
+        except discord.NotFound:
+            log.debug("Message %s was gone already", message.id)
+        await self.client.forget_message(message.channel.id, message.id)

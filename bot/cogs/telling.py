@@ -32,11 +32,11 @@ _COMMANDS = (
 )
 _FOR_MODERATORS = (
     ("/mode set", marked("choose what I do with pictures here")),
-    ("/labels", marked("the labels that pictures are sorted by")),
-    ("/prefix", marked("how captions begin")),
-    ("/examples", marked("pictures with the answers to follow")),
+    ("/labels set", marked("the labels that pictures are sorted by")),
+    ("/prefix set", marked("how captions begin")),
+    ("/examples add", marked("pictures with the answers to follow")),
     ("/settings", marked("when and how I answer")),
-    ("/retention", marked("how long what is said is kept")),
+    ("/retention set", marked("how long what is said is kept")),
 )
 
 
@@ -59,8 +59,10 @@ class Telling(commands.Cog):
         if settings.mode is not None:
             here = f"`{settings.mode}`: {words.said(DOES[settings.mode])}"
             embed.add_field(name=words("The mode here"), value=here, inline=False)
-        embed.add_field(name=words("Commands"), value=_listed(_COMMANDS, words), inline=False)
-        embed.add_field(name=words("For moderators"), value=_listed(_FOR_MODERATORS, words), inline=False)
+        embed.add_field(name=words("Commands"), value=self._listed(_COMMANDS, words), inline=False)
+        embed.add_field(
+            name=words("For moderators"), value=self._listed(_FOR_MODERATORS, words), inline=False
+        )
         embed.set_footer(text=words("I may be wrong: do not let me decide anything that matters."))
         await interaction.response.send_message(embed=embed, ephemeral=True)
 
@@ -113,6 +115,6 @@ class Telling(commands.Cog):
         file = discord.File(io.BytesIO(data), "statistics.png", description=" ".join(said)[:1024])
         await interaction.followup.send(" ".join(said), file=file, ephemeral=True)
 
-
-def _listed(listed: tuple[tuple[str, str], ...], words: Words) -> str:
-    return "\n".join(f"`{command}`: {words.said(does)}" for command, does in listed)
+    def _listed(self, listed: tuple[tuple[str, str], ...], words: Words) -> str:
+        written = "\n".join(f"`{command}`: {words.said(does)}" for command, does in listed)
+        return self.client.tree.mentions.within(written)

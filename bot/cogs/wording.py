@@ -86,7 +86,7 @@ class Labels(
                 interaction, words("There are no labels yet: a moderator sets them with /labels set.")
             )
             return
-        await say_privately(interaction, _shown(words("Labels: {labels}", labels=written(here))))
+        await say_privately(interaction, words("Labels: {labels}", labels=written(here)))
 
     async def _here(self, interaction: Interaction) -> tuple[str, ...]:
         return (await self.client.service.resolved(place_of(interaction))).settings.labels or ()
@@ -95,7 +95,7 @@ class Labels(
         words = await words_for(interaction)
         await _change(self.client, interaction, labels=labels)
         said = words.plural("There is {number} label now:", "There are {number} labels now:", len(labels))
-        await say_privately(interaction, _shown(f"{said} {written(labels)}"))
+        await say_privately(interaction, f"{said} {written(labels)}")
 
 
 @app_commands.default_permissions(manage_channels=True)
@@ -132,8 +132,3 @@ async def _change(client: IdeficsClient, interaction: Interaction, **values: obj
     own: ChannelSettings = (await client.store.settings(place))[0]
     changed: ChannelSettings = replace(own, **values)  # type: ignore[arg-type]
     await client.store.change_settings(place.scopes[0], changed)
-
-
-def _shown(text: str) -> str:
-    """No longer than a message may be."""
-    return text if len(text) <= 2000 else f"{text[:1999]}…"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from bot.conversation.channel_settings import Mode
+from bot.languages.words import Sentence
 
 DISCORD_EPOCH_MS = 1_420_070_400_000
 """2015-01-01 UTC, from which Discord's ids count milliseconds in their upper 42 bits."""
@@ -75,7 +76,7 @@ class PhotoOffer:
     """Something in a message that claims to be a picture, and where it can be fetched."""
 
     url: str
-    name: str
+    name: str | Sentence
     """For people: a file name, or words such as "the sticker Wave"."""
     size: int | None = None
     """Bytes, as claimed."""
@@ -103,9 +104,9 @@ class StoredPhoto:
 class SkippedPhoto:
     """An offer that is no usable picture."""
 
-    name: str
-    reason: str
-    """A clause for the person who sent it, such as "it is not a picture"."""
+    name: str | Sentence
+    reason: Sentence
+    """For the person who sent it."""
 
 
 @dataclass(frozen=True, slots=True)

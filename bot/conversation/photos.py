@@ -8,14 +8,15 @@ import io
 from PIL import Image
 
 from bot.conversation.messages import Photo, SkippedPhoto, StoredPhoto
+from bot.languages.words import Sentence
 from inference.errors import PictureError
-from inference.pictures import open_picture
+from inference.pictures import open_picture, too_many_bytes
 
 MAX_SIDE = 768
 """Pixels. IDEFICS looks at 224; what is left over is for looking again with models that see more."""
 
 
-def normalise(data: bytes, name: str) -> StoredPhoto | SkippedPhoto:
+def normalise(data: bytes, name: str | Sentence) -> StoredPhoto | SkippedPhoto:
     """The picture in a file's bytes, of an animation the first frame, or why it is none that can be used.
 
     It takes up to a second of computing: call it off the event loop.
@@ -23,7 +24,7 @@ def normalise(data: bytes, name: str) -> StoredPhoto | SkippedPhoto:
     try:
         image = open_picture(data)
     except PictureError as error:
-        return SkippedPhoto(name, _clause(str(error)))
+        return SkippedPhoto(name, _said(error))
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     # Lossless, so that the model sees what was sent; the least effort, as more saves a tenth of the size.
@@ -33,6 +34,10 @@ def normalise(data: bytes, name: str) -> StoredPhoto | SkippedPhoto:
     return StoredPhoto(photo, stored)
 
 
-def _clause(sentence: str) -> str:
-    """A sentence such as "It is broken: send it again." as part of another one."""
-    return (sentence[:1].lower() + sentence[1:]).removesuffix(".").replace(": ", "; ")
+def too_large(most: int) -> Sentence:
+    """Of a file with more than `most` bytes."""
+    return _said(too_many_bytes(most))
+
+
+def _said(error: PictureError) -> Sentence:
+    return Sentence(error.message, error.values)

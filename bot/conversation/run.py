@@ -183,7 +183,7 @@ class Runner:
             task.uncancel()
         except InferenceError as error:
             log.warning("Request %d: %s", run.request.id, error)
-            run.notes.append(run.manner.words.said(str(error)))
+            run.notes.append(run.manner.words.said(notes.about_error(error)))
             return run.ended_as(RequestState.FAILED, error=str(error))
         except Exception as error:
             log.exception("Request %d failed", run.request.id)
@@ -237,7 +237,13 @@ class Runner:
             run.notes.append(manner.words.said(notes.NO_ANSWER))
         name = None
         if manner.first and answer.text:
-            name = thread_name(request.place, settings, question.text, pictures=answer.about_pictures)
+            name = thread_name(
+                request.place,
+                settings,
+                question.text,
+                pictures=answer.about_pictures,
+                words=manner.words,
+            )
         return run.ended_as(RequestState.DONE, answer, thread_name=name)
 
 

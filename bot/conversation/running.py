@@ -45,6 +45,8 @@ class Runs:
         """Those without any text yet, in the order in which they came: the line, as far as people see it."""
         self._lines: dict[int, deque[Run]] = {}
         """Place to its requests, the first of which is being answered."""
+        self.owed: dict[int, Request] = {}
+        """From before the start, and not in flight since."""
         self._closed = False
 
     def __len__(self) -> int:
@@ -79,6 +81,7 @@ class Runs:
 
         Whoever puts it in flight has counted it with the limits; here it is released when it is over.
         """
+        self.owed.pop(request.id, None)
         if self._closed:
             return request
         if not self._runs:

@@ -89,18 +89,24 @@ class ReplyService:
         """Ends a request, waiting or running, and keeps what there is of its answer; False if it is over."""
         return await self._runs.end(request_id, RequestState.STOPPED)
 
+    async def look_up_owed(self) -> None:
+        """Has to be called before anything is received: what is owed then is from before the start.
+
+        What comes in later may be owed at one moment and be over at the next.
+        """
+        self._runs.owed = {request.id: request for request, _ in await self._store.owed_requests()}
+
     async def resume(self, audience: Audience) -> int:
         """Answers what was owed to this audience when the program last ended; returns how many there are."""
-        owed = [
-            (request, await self._places.manner(request.place))
-            for request, _ in await self._store.owed_requests()
-            if audience.serves(request.place)
-        ]
-        owed = [(request, manner) for request, manner in owed if not self._runs.has(request.id)]
-        for request, manner in owed:
-            self._limits.take(request.asker.id, request.place.server_id)
-            self._runs.add(replace(request, taken_up=True), audience, manner)
-        return len(owed)
+        taken_up = 0
+        for request in [one for one in self._runs.owed.values() if audience.serves(one.place)]:
+            manner = await self._places.manner(request.place)
+            # If it was asked anew meanwhile, that is what is answered.
+            if self._runs.owed.pop(request.id, None) is not None:
+                self._limits.take(request.asker.id, request.place.server_id)
+                self._runs.add(replace(request, taken_up=True), audience, manner)
+                taken_up += 1
+        return taken_up
 
     async def close(self, grace: float) -> None:
         """Starts nothing more and gives what is under way `grace` seconds; the rest stays owed."""

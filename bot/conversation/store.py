@@ -48,6 +48,10 @@ class MessageStore(Protocol):
         """A message, or the answer that this message of the bot's holds a part of."""
         ...
 
+    async def newest_message_ids(self, place_id: int, limit: int) -> set[int]:
+        """Of the newest `limit` messages in a place, those that hold answers included."""
+        ...
+
     async def photo_data(self, sha256: str) -> bytes | None: ...
 
     async def shows_photo(self, place_id: int, sha256: str) -> bool:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 
+from bot.languages.words import ENGLISH, Words, marked
+
 MAX_LENGTH = 100
 """Characters; Discord's limit for the name of a thread."""
-WITHOUT_TEXT = "About a picture"
+WITHOUT_TEXT = marked("About a picture")
 
 _SENTENCE = re.compile(r".+?[.!?…。！？]+(?=\s|$)|.+", re.DOTALL)  # noqa: RUF001 (full-width marks)
 
 
-def title(text: str) -> str:
+def title(text: str, words: Words = ENGLISH) -> str:
     """The first sentence of the question on one line, cut off between words if it is too long."""
-    words = re.sub(r"[*_`~|#>]+", "", text).split()
-    line = " ".join(word for word in words if "://" not in word)
+    parts = re.sub(r"[*_`~|#>]+", "", text).split()
+    line = " ".join(part for part in parts if "://" not in part)
     sentence = _SENTENCE.match(line)
     if sentence is None:
-        return WITHOUT_TEXT
+        return words.said(WITHOUT_TEXT)
     name = sentence[0].strip()
     if len(name) <= MAX_LENGTH:
         return name

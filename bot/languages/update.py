@@ -6,15 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 from bot.languages.pages import extract_html
 from bot.languages.words import CATALOGUES, SOURCE, languages
 
 ROOT = Path(__file__).parents[1]
-KEYWORDS = {"words": None, "_words": None, "marked": None, "t": None, "plural": (1, 2)}
-"""The calls whose texts are sentences."""
+MODEL = ROOT.parent / "inference"
+MODEL_FILES = ("engine/context.py", "line.py", "pictures.py", "threaded.py")
+"""Where that is refused which people send; the errors of other files are for those who write programs."""
+KEYWORDS = {
+    **dict.fromkeys(("words", "_words", "marked", "sentence", "t")),
+    "plural": (1, 2),
+    "Refused": (2,),
+}
+"""The calls whose texts are sentences, and which of their arguments."""
+ERRORS = dict.fromkeys(("PictureError", "PromptError", "QueueFullError"))
+"""Those of the model whose texts people meet in a chat."""
 METHODS: list[tuple[str, Any]] = [
     ("**.py", "python"),
     ("web/static/**.js", "javascript"),
@@ -28,6 +37,9 @@ def extracted() -> Catalog:
     found = extract_from_dir(ROOT, METHODS, keywords=KEYWORDS, comment_tags=("Translators:",))
     for file, _line, message, comments, context in found:
         catalogue.add(message, locations=[(f"bot/{file}", 0)], auto_comments=comments, context=context)
+    for name in MODEL_FILES:
+        for _line, message, _comments, _context in extract_from_file("python", MODEL / name, keywords=ERRORS):
+            catalogue.add(message, locations=[(f"inference/{name}", 0)])
     return catalogue
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -24,6 +25,19 @@ def marked(message: str) -> str:
     return message
 
 
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Something to be said in its reader's language, with `values` in the places that it names in braces."""
+
+    message: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+def sentence(message: str, /, **values: object) -> Sentence:
+    """A sentence that is said elsewhere."""
+    return Sentence(message, values)
+
+
 class Words:
     """Called with an English sentence and its values, says it in `language`."""
 
@@ -40,9 +54,15 @@ class Words:
         message = self._translations.ngettext(one, many, number)
         return message.format(number=self.number(number), **values)
 
-    def said(self, message: str) -> str:
-        """A sentence without values, as it stands if the catalogue does not have it."""
+    def said(self, message: str | Sentence) -> str:
+        """A sentence, as it stands if the catalogue does not have it; a text by itself has no values."""
+        if isinstance(message, Sentence):
+            values = {name: self._shown(value) for name, value in message.values.items()}
+            return self.said(message.message).format(**values) if values else self.said(message.message)
         return self._translations.gettext(message) if message else ""
+
+    def _shown(self, value: object) -> object:
+        return self.number(value) if isinstance(value, int | float) else value
 
     def number(self, number: float) -> str:
         return format_decimal(number, locale=self.locale)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
@@ -14,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from bot.store import migrate
+from bot.store.driver import connect
 from bot.store.errors import StoreError
 from bot.store.faults import explained
 
@@ -23,6 +26,13 @@ DRIVER = "sqlite+aiosqlite"
 BUSY_SECONDS = 30
 """How long a statement waits for another process that writes."""
 READERS = 4
+PRAGMAS = (
+    "foreign_keys = ON",
+    # What is deleted is overwritten, so that it cannot be read from the file.
+    "secure_delete = ON",
+    # A commit survives the end of the process; that of the power may take the newest ones.
+    "synchronous = NORMAL",
+)
 _EMPTYING_TRIES = 3
 """Each waits for readers and writers as long as a statement does."""
 
@@ -33,13 +43,13 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         url = URL.create(DRIVER, database=str(path))
+        creator = partial(connect, path, PRAGMAS, timeout_s=BUSY_SECONDS)
         # With a single connection, writers of this process queue here instead of polling SQLite's lock.
-        self._writer = create_async_engine(url, connect_args=_connecting(), **_pool(1))
-        _configure(self._writer.sync_engine, begin="BEGIN IMMEDIATE")
+        self._writer = create_async_engine(url, async_creator=creator, **_pool(1))
+        _begin_with(self._writer.sync_engine, "BEGIN IMMEDIATE")
         # Each step of a transaction waits for the connection's thread; a statement by itself needs none.
         alone = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
-        self._readers = create_async_engine(url, connect_args=_connecting(), **_pool(READERS), **alone)
-        _configure(self._readers.sync_engine)
+        self._readers = create_async_engine(url, async_creator=creator, **_pool(READERS), **alone)
         self._users = 0
         self._unused = asyncio.Event()
         self._unused.set()
@@ -166,9 +176,20 @@ def path_of(url: str) -> Path:
 def _at_once(path: Path, *, begin: str | None = None, foreign_keys: bool = True) -> Iterator[Engine]:
     """An engine that works in the calling thread; its errors are explained."""
     engine = create_engine(
-        URL.create("sqlite", database=str(path)), connect_args=_connecting(), poolclass=NullPool
+        URL.create("sqlite", database=str(path)),
+        # The driver's own transactions begin too late to cover reads and table changes, so ours are explicit.
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+        poolclass=NullPool,
     )
-    _configure(engine, begin=begin, foreign_keys=foreign_keys)
+    pragmas = PRAGMAS if foreign_keys else [*PRAGMAS, "foreign_keys = OFF"]
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    if begin is not None:
+        _begin_with(engine, begin)
     with explained(path, "cannot be opened"):
         yield engine
 
@@ -177,30 +198,9 @@ def _pool(size: int) -> dict[str, int]:
     return {"pool_size": size, "max_overflow": 0, "pool_timeout": 20 * BUSY_SECONDS}
 
 
-def _connecting() -> dict[str, Any]:
-    # The driver's own transactions begin too late to cover reads and table changes, so ours are explicit.
-    return {"timeout": BUSY_SECONDS, "isolation_level": None}
+def _begin_with(engine: Engine, begin: str) -> None:
+    """How its transactions begin."""
 
-
-def _configure(engine: Engine, *, begin: str | None = None, foreign_keys: bool = True) -> None:
-    """How its connections behave, and how their transactions begin."""
-    pragmas = [
-        f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
-        # What is deleted is overwritten, so that it cannot be read from the file.
-        "secure_delete = ON",
-        # A commit survives the end of the process; that of the power may take the newest ones.
-        "synchronous = NORMAL",
-    ]
-
-    @event.listens_for(engine, "connect")
-    def connected(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    if begin is not None:
-
-        @event.listens_for(engine, "begin")
-        def begun(connection: Connection) -> None:
-            connection.exec_driver_sql(begin)
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)

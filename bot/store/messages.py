@@ -5,41 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import exists, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.conversation.messages import Message, Origin, Place, Remembered, StoredPhoto
+from bot.conversation.requests import RequestState
 from bot.conversation.store import MessageStore
 from bot.store import forgetting, history
 from bot.store.database import Database
-from bot.store.personal import has_opted_out
+from bot.store.personal import who_opted_out
 from bot.store.reading import ANSWERED_BY, ANY_MESSAGE, exchanges
-from bot.store.tables import ChannelRow, MessagePhotoRow, MessageRow, PhotoRow, RequestAnswerRow
-from bot.store.writing import write_whole
+from bot.store.tables import ChannelRow, MessagePhotoRow, MessageRow, PhotoRow, RequestAnswerRow, RequestRow
+from bot.store.together import Together
+from bot.store.writing import Written, write_whole
 
 
 class SqlMessages(MessageStore):
     _database: Database
+    _recording: Together[Written, None]
 
     async def record_message(
         self, message: Message, photos: Sequence[StoredPhoto], *, addressed: bool
     ) -> None:
-        async with self._database.writing() as connection:
-            if message.origin is Origin.SELF and await connection.scalar(
-                select(exists().where(RequestAnswerRow.message_id == message.id))
-            ):
-                return  # a part of an answer, which is kept with its request
-            await self._record(connection, message, photos, addressed=addressed)
+        await self._recording.add(Written(message, photos, addressed))
 
     async def record_messages(self, said: Sequence[tuple[Message, Sequence[StoredPhoto]]]) -> None:
-        async with self._database.writing() as connection:
-            for message, photos in said:
-                await self._record(connection, message, photos, addressed=False)
+        await self._record([Written(message, photos, addressed=False) for message, photos in said])
 
-    async def _record(
-        self, connection: AsyncConnection, message: Message, photos: Sequence[StoredPhoto], *, addressed: bool
-    ) -> None:
-        if not await has_opted_out(connection, message.author.id):
-            await write_whole(connection, message, photos, addressed=addressed)
+    async def _record(self, said: Sequence[Written]) -> Sequence[None]:
+        """Those that may be kept, in one transaction."""
+        async with self._database.writing() as connection:
+            opted_out = await who_opted_out(connection, {each.message.author.id for each in said})
+            kept = [each for each in said if each.message.author.id not in opted_out]
+            if own := [each.message.id for each in kept if each.message.origin is Origin.SELF]:
+                # A part of an answer is kept with its request.
+                parts = select(RequestAnswerRow.message_id).where(RequestAnswerRow.message_id.in_(own))
+                known = set(await connection.scalars(parts))
+                kept = [each for each in kept if each.message.id not in known]
+            if kept:
+                await write_whole(connection, kept)
+        return [None] * len(said)
 
     async def history(self, place: Place, before: int, limit: int) -> list[Remembered]:
         async with self._database.reading() as connection:
@@ -58,6 +61,20 @@ class SqlMessages(MessageStore):
             for exchange in await exchanges(connection, ANSWERED_BY, values):
                 return next((one for one in exchange if one.by_bot), None)
         return None
+
+    async def newest_message_ids(self, place_id: int, limit: int) -> set[int]:
+        said = select(MessageRow.id).where(MessageRow.place_id == place_id)
+        asked = select(RequestRow.id).where(
+            RequestRow.place_id == place_id, RequestRow.state != RequestState.FORGOTTEN
+        )
+        newest = asked.order_by(RequestRow.id.desc()).limit(limit)
+        answers = select(RequestAnswerRow.message_id).where(RequestAnswerRow.request_id.in_(newest))
+        async with self._database.reading() as connection:
+            ids = [
+                *await connection.scalars(said.order_by(MessageRow.id.desc()).limit(limit)),
+                *await connection.scalars(answers),
+            ]
+        return set(sorted(ids)[-limit:])
 
     async def photo_data(self, sha256: str) -> bytes | None:
         async with self._database.reading() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -63,7 +63,7 @@ class SqlPersonal(PersonalStore):
 
     async def has_opted_out(self, person_id: int) -> bool:
         async with self._database.reading() as connection:
-            return await has_opted_out(connection, person_id)
+            return bool(await who_opted_out(connection, [person_id]))
 
     async def said_by(self, person_id: int, after: int, limit: int) -> list[Said]:
         query = REMEMBERED.where(MessageRow.author_id == person_id, MessageRow.id > after)
@@ -116,8 +116,10 @@ class SqlPersonal(PersonalStore):
         await self._database.empty_log()
 
 
-async def has_opted_out(connection: AsyncConnection, person_id: int) -> bool:
-    return bool(await connection.scalar(select(exists().where(OptOutRow.person_id == person_id))))
+async def who_opted_out(connection: AsyncConnection, person_ids: Collection[int]) -> set[int]:
+    """Those of the people who have."""
+    query = select(OptOutRow.person_id).where(OptOutRow.person_id.in_(person_ids))
+    return set(await connection.scalars(query))
 
 
 async def _kept_of(connection: AsyncConnection, person_id: int) -> Amount:

@@ -12,7 +12,7 @@ from bot.store import forgetting
 from bot.store.database import Database
 from bot.store.reading import PLACE, SETTINGS, place_of
 from bot.store.tables import ChannelRow, ExampleRow, OwnThreadRow, RequestRow, ServerRow, SettingsRow
-from bot.store.writing import later, write_place
+from bot.store.writing import later, write_places
 
 
 class SqlPlaces(PlaceStore):
@@ -44,7 +44,7 @@ class SqlPlaces(PlaceStore):
     async def adopt_thread(self, thread: Place, request_id: int) -> None:
         opening = select(literal(thread.id), RequestRow.id).where(RequestRow.id == request_id)
         async with self._database.writing() as connection:
-            await write_place(connection, thread, seen=thread.id)
+            await write_places(connection, [(thread, thread.id)])
             await connection.execute(
                 insert(OwnThreadRow)
                 .from_select(["thread_id", "request_id"], opening)

@@ -15,6 +15,7 @@ from bot.store.messages import SqlMessages
 from bot.store.personal import SqlPersonal
 from bot.store.places import SqlPlaces
 from bot.store.requests import SqlRequests
+from bot.store.together import Together
 
 
 class SqlStore(SqlMessages, SqlRequests, SqlPlaces, SqlExamples, SqlAnswers, SqlPersonal, Store):
@@ -22,6 +23,8 @@ class SqlStore(SqlMessages, SqlRequests, SqlPlaces, SqlExamples, SqlAnswers, Sql
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._recording = Together(self._record)
+        self._opening = Together(self._open)
 
     @classmethod
     @asynccontextmanager

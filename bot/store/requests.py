@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
-from sqlalchemy import exists, literal, select, update
+from sqlalchemy import Table, exists, literal, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.conversation.messages import Message, StoredPhoto
@@ -13,14 +15,41 @@ from bot.conversation.store import RequestStore
 from bot.store import forgetting, versions
 from bot.store.database import Database
 from bot.store.outcomes import NO_OUTCOME, OWED, columns_of, outcome_of
-from bot.store.personal import has_opted_out
+from bot.store.personal import who_opted_out
 from bot.store.reading import message_of, requests
 from bot.store.tables import MessageRow, RequestAnswerRow, RequestRow
-from bot.store.writing import write_message, write_person, write_place
+from bot.store.together import Together
+from bot.store.writing import Written, write_messages, write_people, write_places
+
+_REQUESTS = insert(cast(Table, RequestRow.__table__))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that is to be recorded with its request."""
+
+    question: Written
+    notes: tuple[str, ...]
+    failure: str | None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        message = self.question.message
+        return {
+            "id": message.id,
+            "place_id": message.place.id,
+            "asker_id": message.author.id,
+            "state": RequestState.WAITING,
+            "asked_mode": message.mode,
+            "version": 1,
+            "question_notes": list(self.notes),
+            "failure": self.failure,
+        }
 
 
 class SqlRequests(RequestStore):
     _database: Database
+    _opening: Together[Asked, bool]
 
     async def open_request(
         self,
@@ -30,26 +59,9 @@ class SqlRequests(RequestStore):
         notes: Sequence[str] = (),
         failure: str | None = None,
     ) -> Request | None:
-        async with self._database.writing() as connection:
-            await write_place(connection, message.place, seen=message.id)
-            await write_person(connection, message.author)
-            opened = await connection.execute(
-                insert(RequestRow)
-                .values(
-                    id=message.id,
-                    place_id=message.place.id,
-                    asker_id=message.author.id,
-                    state=RequestState.WAITING,
-                    asked_mode=message.mode,
-                    version=1,
-                    question_notes=list(notes),
-                    failure=failure,
-                )
-                .on_conflict_do_nothing()
-            )
-            if opened.rowcount == 0:
-                return None  # what was forgotten is not remembered again
-            await write_message(connection, message, photos, addressed=True)
+        asked = Asked(Written(message, photos, addressed=True), tuple(notes), failure)
+        if not await self._opening.add(asked):
+            return None
         return Request(
             message.id,
             message.id,
@@ -60,6 +72,23 @@ class SqlRequests(RequestStore):
             failure=failure,
             mode=message.mode,
         )
+
+    async def _open(self, asked: Sequence[Asked]) -> Sequence[bool]:
+        """Whether each was not asked before, in one transaction."""
+        ids = {each.question.message.id for each in asked}
+        async with self._database.writing() as connection:
+            known = set(await connection.scalars(select(RequestRow.id).where(RequestRow.id.in_(ids))))
+            new = {each.question.message.id: each for each in asked}
+            new = {id: each for id, each in new.items() if id not in known}
+            messages = [each.question.message for each in asked]
+            await write_places(connection, [(message.place, message.id) for message in messages])
+            # What was forgotten is not remembered again.
+            if new:
+                await write_people(connection, [each.question.message.author for each in new.values()])
+                await connection.execute(_REQUESTS, [each.columns for each in new.values()])
+                await write_messages(connection, [each.question for each in new.values()])
+        # Of one that was asked twice at the same time, one is new.
+        return [new.get(each.question.message.id) is each for each in asked]
 
     async def amend_request(
         self,
@@ -80,8 +109,8 @@ class SqlRequests(RequestStore):
             if amended.rowcount == 0:
                 return None
             await versions.forget_versions(connection, this)
-            await write_person(connection, message.author)
-            await write_message(connection, message, photos, addressed=True)
+            await write_people(connection, [message.author])
+            await write_messages(connection, [Written(message, photos, addressed=True)])
             return next(iter(await requests(connection, RequestRow.id == message.id)))
 
     async def start_request(self, request_id: int) -> None:
@@ -114,7 +143,7 @@ class SqlRequests(RequestStore):
                 .values(**columns_of(outcome))
             )
             asker = select(RequestRow.asker_id).where(RequestRow.id == request_id)
-            if await has_opted_out(connection, await connection.scalar(asker) or 0):
+            if await who_opted_out(connection, [await connection.scalar(asker) or 0]):
                 # The question was kept for as long as it was owed an answer.
                 await forgetting.forget_message(connection, request_id)
 

@@ -12,11 +12,14 @@ from bot.conversation.few_shot import MAX_EXAMPLES
 from bot.conversation.inputs import UnusableInputError, read_answer
 from bot.conversation.keeping import Owners
 from bot.conversation.messages import Place, Scope, SkippedPhoto
+from bot.conversation.notes import about_skipped
 from bot.conversation.service import ReplyService
 from bot.conversation.store import Store
-from bot.web.security import Refused
+from bot.languages.words import words_in
+from bot.web.refusing import Refused
 from bot.web.sessions import Session
 from bot.web.uploads import read_form
+from bot.web.wording import language_of
 from inference.pictures import MAX_BYTES
 
 
@@ -42,14 +45,15 @@ class Examples:
         if not form.photos:
             raise Refused(400, "An example needs a picture: add one.")
         photo = form.photos[0]
+        words = words_in(language_of(request))
         if isinstance(photo, SkippedPhoto):
-            raise Refused(400, f"I could not use {photo.name}: {photo.reason}.")
+            raise Refused(400, about_skipped(photo, words))
         try:
-            answer = read_answer(form.texts.get("answer", ""))
+            answer = read_answer(form.texts.get("answer", ""), words)
         except UnusableInputError as error:
             raise Refused(400, str(error)) from error
         if len(await self.store.examples(place.scopes)) >= MAX_EXAMPLES:
-            raise Refused(409, f"There are {MAX_EXAMPLES} examples: remove one first.")
+            raise Refused(409, "There are {most} examples: remove one first.", most=MAX_EXAMPLES)
         await self.store.add_example(Scope(place.id), photo, answer, Owners(person.id, person.id))
         return web.json_response(await shown_examples(self.service, place), status=201)
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from aiohttp import web
 
@@ -18,18 +18,19 @@ from bot.conversation.messages import Message, Origin, Place, Scope, SkippedPhot
 from bot.conversation.requests import Refusal, Request
 from bot.conversation.service import ReplyService
 from bot.conversation.store import Store
+from bot.languages.words import Words, words_in
 from bot.web.boards import Board, Boards, Event
 from bot.web.examples import Examples, shown_examples
 from bot.web.privacy import OwnData
+from bot.web.refusing import Refused
 from bot.web.samples import sample_drawing
-from bot.web.security import Refused, add_headers, guard, is_loopback
+from bot.web.serving import application
 from bot.web.sessions import Session
 from bot.web.shown import Question
 from bot.web.snowflakes import Snowflakes
-from bot.web.tokens import require
 from bot.web.transcript import AFTER_ALL, MOST_MESSAGES, transcript
 from bot.web.uploads import Form, HeldPhotos, read_form
-from bot.web.wording import language_of, words
+from bot.web.wording import catalogue, language_of
 from inference.pictures import MAX_BYTES
 
 PAGE = Path(__file__).parent / "static"
@@ -54,15 +55,13 @@ class Playground:
 
     def application(self, host: str, token: str | None = None) -> web.Application:
         """The page and its calls, to be served at `host`; with a `token`, to those who have it."""
-        gates = [] if token is None else [require(token)]
-        app = web.Application(middlewares=[guard(loopback=is_loopback(host)), *gates])
-        app.on_response_prepare.append(add_headers)
+        app = application(host, token)
         app.on_shutdown.append(self._close)
         app.add_routes(
             [
                 web.get("/", self.page),
                 web.get("/events", self.events),
-                web.get("/words", words),
+                web.get("/words", catalogue),
                 web.post("/messages", self.ask),
                 web.post("/requests/{id:[0-9]{1,19}}/stop", self.stop),
                 web.post("/requests/{id:[0-9]{1,19}}/regenerate", self.regenerate),
@@ -120,8 +119,10 @@ class Playground:
         if not text and not form.photos:
             raise Refused(400, "Write something or add a picture.")
         if len(text) > MAX_CHARACTERS:
-            raise Refused(413, f"That is too long: at most {MAX_CHARACTERS:,} characters are possible.")
-        await self._change_settings(session.place, form)
+            raise Refused(
+                413, "That is too long: at most {most} characters are possible.", most=MAX_CHARACTERS
+            )
+        await self._change_settings(session.place, form, words_in(language_of(request)))
         board = self.boards.of(session.place.id)
         kept = tuple(one.photo for one in form.photos if not isinstance(one, SkippedPhoto))
         question = Question(self.snowflakes.next(), text, kept)
@@ -210,13 +211,13 @@ class Playground:
             raise Refused(404, "There is no such question.")
         return found
 
-    async def _change_settings(self, place: Place, form: Form) -> None:
+    async def _change_settings(self, place: Place, form: Form, words: Words) -> None:
         own = (await self.store.settings(place) or [ChannelSettings()])[0]
         try:
             mode = Mode(form.texts["mode"]) if "mode" in form.texts else own.mode
             labels = _labels(form.texts["labels"]) if "labels" in form.texts else own.labels or ()
             # The page sends what is written there, also while it is half written and another task is chosen.
-            kept = checked_labels(labels) if mode is Mode.CLASSIFY and labels else own.labels
+            kept = checked_labels(labels, words) if mode is Mode.CLASSIFY and labels else own.labels
             changed = replace(own, mode=mode, labels=kept, prefix=form.texts.get("prefix", own.prefix))
         except UnusableInputError as error:
             raise Refused(400, str(error)) from error
@@ -237,11 +238,7 @@ def _labels(written: str) -> tuple[str, ...]:
 
 def _accepted(result: Request | Refusal | None) -> web.Response:
     if isinstance(result, Refusal):
-        _refuse(429, result.sentence)
+        raise Refused(429, result.sentence)
     if result is None:
-        _refuse(409, "This is being answered already.")
+        raise Refused(409, "This is being answered already.")
     return web.json_response({"request": str(result.id)}, status=202)
-
-
-def _refuse(status: int, sentence: str) -> NoReturn:
-    raise Refused(status, sentence)

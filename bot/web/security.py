@@ -9,6 +9,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from yarl import URL
 
+from bot.web.refusing import Refused
+
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -19,14 +21,6 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 _READING = frozenset({"GET", "HEAD"})
-
-
-class Refused(web.HTTPException):
-    """An answer other than what was asked for: a status and a sentence for the person, as JSON."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        self.status_code = status
-        super().__init__(text=web.json_response({"error": sentence}).text, content_type="application/json")
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:

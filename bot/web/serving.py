@@ -10,6 +10,10 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from bot.web.refusing import tell
+from bot.web.security import add_headers, guard, is_loopback
+from bot.web.tokens import require
+
 SHUTDOWN_S = 5.0
 _REASONS = {
     errno.EADDRINUSE: "another program uses it, so end that one or choose another port",
@@ -20,6 +24,14 @@ _REASONS = {
 
 class AddressError(Exception):
     """The address cannot be served at; the message is one sentence that says what to do."""
+
+
+def application(host: str, token: str | None) -> web.Application:
+    """An application to be served at `host`, with a `token` to those who have it; without any pages yet."""
+    gates = [] if token is None else [require(token)]
+    app = web.Application(middlewares=[tell, guard(loopback=is_loopback(host)), *gates])
+    app.on_response_prepare.append(add_headers)
+    return app
 
 
 def bind(host: str, port: int) -> socket.socket:

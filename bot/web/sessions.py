@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from bot.conversation.messages import Person, Place, PlaceKind
-from bot.web.security import Refused
+from bot.web.refusing import Refused
 
 COOKIE = "idefics_session"
 MAX_AGE_S = 365 * 24 * 3600

@@ -8,7 +8,7 @@ import hmac
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from bot.web.security import Refused
+from bot.web.refusing import Refused
 
 COOKIE = "idefics_token"
 MAX_AGE_S = 30 * 24 * 3600

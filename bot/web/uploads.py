@@ -12,13 +12,16 @@ from itertools import count
 from aiohttp import BodyPartReader, MultipartReader, web
 
 from bot.conversation.messages import PhotoOffer, SkippedPhoto, StoredPhoto
-from bot.conversation.photos import normalise
-from bot.web.security import Refused
+from bot.conversation.photos import normalise, too_large
+from bot.languages.words import sentence
+from bot.web.refusing import Refused
 
 MAX_PHOTOS = 10
 MAX_FIELD_BYTES = 32_000
 MAX_PARTS = 50
 _PHOTO = "photo"
+_TOO_MANY = sentence("A message has at most {most} pictures.", most=MAX_PHOTOS)
+_GONE = sentence("It is no longer there: send it again.")
 
 
 @dataclass(slots=True)
@@ -44,7 +47,7 @@ async def read_form(request: web.Request, decoders: Executor, *, max_bytes: int)
     async for part in _parts(request):
         parts += 1
         if parts > MAX_PARTS:
-            raise Refused(413, f"A form has at most {MAX_PARTS} parts.")
+            raise Refused(413, "A form has at most {most} parts.", most=MAX_PARTS)
         if not isinstance(part, BodyPartReader):
             raise Refused(400, "The form cannot be read.")
         if part.name != _PHOTO:
@@ -53,9 +56,9 @@ async def read_form(request: web.Request, decoders: Executor, *, max_bytes: int)
         name = (part.filename or "picture")[:100]
         data = await _bytes(part, max_bytes if len(form.photos) < MAX_PHOTOS else 0)
         if len(form.photos) >= MAX_PHOTOS:
-            form.photos.append(SkippedPhoto(name, f"a message has at most {MAX_PHOTOS} pictures"))
+            form.photos.append(SkippedPhoto(name, _TOO_MANY))
         elif data is None:
-            form.photos.append(SkippedPhoto(name, f"its file is larger than {max_bytes / 2**20:.3g} MB"))
+            form.photos.append(SkippedPhoto(name, too_large(max_bytes)))
         else:
             loop = asyncio.get_running_loop()
             form.photos.append(await loop.run_in_executor(decoders, normalise, data, name))
@@ -84,7 +87,7 @@ class HeldPhotos:
                 del self._held[url]
 
     async def fetch(self, offer: PhotoOffer) -> StoredPhoto | SkippedPhoto:
-        return self._held.get(offer.url, SkippedPhoto(offer.name, "it is no longer there"))
+        return self._held.get(offer.url, SkippedPhoto(offer.name, _GONE))
 
 
 async def _parts(request: web.Request) -> AsyncIterator[MultipartReader | BodyPartReader]:

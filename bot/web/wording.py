@@ -17,7 +17,7 @@ def language_of(request: web.Request) -> str | None:
     return chosen or request.headers.get("Accept-Language", "").partition(",")[0].partition(";")[0] or None
 
 
-async def words(request: web.Request) -> web.Response:
+async def catalogue(request: web.Request) -> web.Response:
     """Those of the first language in `language`, separated by commas, that there is."""
     spoken = words_in(*request.query.get("language", "").split(","))
     data: dict[str, Any] = {

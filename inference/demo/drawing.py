@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from inference.demo.shades import RGB, background_shade, colour_shade, distance, lightness, mix
 from inference.demo.shapes import OUTLINES, Role
-from inference.demo.world import Scene, Thing
+from inference.demo.world import COLOURS, Scene, Thing
 
 # Diameters as shares of the canvas. The gap between small and big leaves no doubt which is meant.
 _SMALL = (0.145, 0.195)
@@ -108,8 +108,15 @@ def _fills(main: RGB, background: RGB, rng: random.Random) -> dict[Role, RGB]:
         "hole": background,
         "ink": (25, 25, 25) if lightness(main) > 70 and lightness(background) > 50 else (225, 225, 225),
         "wood": mix((110, 72, 40), dark, rng.uniform(0.0, 0.3)),
+        "other": _standing_out(main, background, rng),
         "warm": (255, 205, 40) if distance(main, (255, 205, 40)) > 130 else (120, 70, 30),
     }
+
+
+def _standing_out(main: RGB, background: RGB, rng: random.Random) -> RGB:
+    shades = [colour_shade(rng, name, wide=False) for name in COLOURS]
+    clear = [shade for shade in shades if distance(shade, main) > 130 and distance(shade, background) > 130]
+    return rng.choice(clear) if clear else mix(main, (0, 0, 0), 0.4)
 
 
 def draw_scene(scene: Scene, style: Style, rng: random.Random) -> Image.Image:

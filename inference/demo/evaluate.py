@@ -20,8 +20,11 @@ from pathlib import Path
 from PIL import Image
 
 from inference import Engine, Options, load_engine
+from inference.demo.conversations import conversation
 from inference.demo.drawing import clean_style, disturbed_style, draw_scene
-from inference.demo.lessons import SLOT, Lesson, Taught, conversation, single_task
+from inference.demo.lesson import SLOT, Lesson, Taught
+from inference.demo.lessons import question_answered, single_task
+from inference.demo.questions import EveryKind
 from inference.demo.undrawn import undrawn_picture
 from inference.demo.world import Scene, random_scene
 from inference.prompt import END_OF_UTTERANCE, PromptItem
@@ -30,6 +33,7 @@ _SEED = "unseen"
 _POOL = 12
 """Pictures that a lesson may choose from: second pictures, examples of few-shot prompts."""
 _UNDRAWN_SHARE = 0.06
+_MORE_QUESTIONS = 2
 _AT_ONCE = 32
 _LONGEST_ANSWER = 128
 
@@ -69,8 +73,12 @@ def _asked(lesson: Lesson, pictures: Sequence[Image.Image]) -> Iterator[Asked]:
 
 
 def questions(scenes: int, *, disturbed: bool) -> Iterator[Asked]:
-    """A conversation and two single tasks about each of `scenes` scenes."""
+    """A conversation, two single tasks and two more questions about each of `scenes` scenes.
+
+    The more questions are of the kinds that were asked least, so that none is judged by a few.
+    """
     rng = random.Random(f"{_SEED}/{disturbed}")
+    kinds = EveryKind()
     for start in range(0, scenes, _POOL):
         shown: list[Scene | None] = []
         pictures: list[Image.Image] = []
@@ -86,6 +94,10 @@ def questions(scenes: int, *, disturbed: bool) -> Iterator[Asked]:
                 single_task(shown, i, rng),
             ):
                 yield from _asked(lesson, pictures)
+            scene = shown[i]
+            if scene is not None:
+                for _ in range(_MORE_QUESTIONS):
+                    yield from _asked(question_answered(kinds.question(scene, rng), i, rng), pictures)
 
 
 async def tally(engine: Engine, asked: Sequence[Asked], label: str, wrong: list[str]) -> dict[str, Tally]:

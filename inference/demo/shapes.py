@@ -8,9 +8,9 @@ from math import cos, pi, sin
 from typing import Literal
 
 Point = tuple[float, float]
-Role = Literal["main", "dark", "light", "hole", "ink", "wood", "warm"]
+Role = Literal["main", "dark", "light", "hole", "ink", "wood", "warm", "other"]
 """main: the thing's colour; dark, light: shades of it; hole: the background; ink: eyes and wheels;
-wood: trunks and masts; warm: the middle of a flower."""
+wood: trunks and masts; warm: the middle of a flower; other: a colour that stands out from the thing's own."""
 Part = tuple[Role, list[Point]]
 
 
@@ -120,14 +120,14 @@ def _cross(rng: random.Random) -> list[Part]:
 
 def _house(rng: random.Random) -> list[Part]:
     wall, eaves = rng.uniform(0.58, 0.68), rng.uniform(-0.15, 0.0)
-    roof: Role = rng.choices(("main", "dark", "wood"), (3, 5, 2))[0]
+    roof: Role = rng.choices(("main", "dark", "wood", "other"), (3, 4, 2, 3))[0]
     parts: list[Part] = []
     if rng.random() < 0.3:
         parts.append(("dark", _box(0.28, -0.8, 0.46, -0.2)))
     parts.append(("main", _box(-wall, eaves, wall, 0.85)))
     parts.append((roof, [(0, -0.95), (wall + 0.22, eaves), (-wall - 0.22, eaves)]))
     door = rng.uniform(-0.12, 0.12)
-    parts.append((rng.choice(("dark", "light", "wood")), _box(door - 0.14, 0.35, door + 0.14, 0.85)))
+    parts.append((rng.choice(("dark", "light", "wood", "other")), _box(door - 0.14, 0.35, door + 0.14, 0.85)))
     if rng.random() < 0.6:
         parts.append(("light", _box(-0.48, 0.12, -0.24, 0.36)))
         parts.append(("light", _box(0.26, 0.12, 0.5, 0.36)))
@@ -139,7 +139,7 @@ def _tree(rng: random.Random) -> list[Part]:
     parts: list[Part] = [("wood", _box(-trunk, 0.1, trunk, 0.97))]
     kind = rng.random()
     if kind < 0.45:
-        parts.append(("main", _ellipse(0, -0.3, rng.uniform(0.55, 0.68), 0.65)))
+        parts.append(("main", _ellipse(0, -0.3, rng.uniform(0.48, 0.85), rng.uniform(0.45, 0.68))))
     elif kind < 0.7:
         parts += [("main", _ellipse(x, y, 0.4, 0.4)) for x, y in ((-0.32, -0.08), (0.32, -0.08), (0, -0.5))]
     else:
@@ -211,7 +211,7 @@ def _sun(rng: random.Random) -> list[Part]:
 
 def _boat(rng: random.Random) -> list[Part]:
     side = rng.choice((-1, 1))
-    sail: Role = rng.choices(("light", "main"), (7, 3))[0]
+    sail: Role = rng.choices(("light", "main", "other"), (6, 3, 1))[0]
     sails: list[Part] = [(sail, [(0.06 * side, -0.9), (0.06 * side, 0.2), (0.72 * side, 0.2)])]
     if rng.random() < 0.5:
         sails.append((sail, [(-0.06 * side, -0.7), (-0.06 * side, 0.2), (-0.55 * side, 0.2)]))

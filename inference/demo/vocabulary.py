@@ -11,7 +11,9 @@ from pathlib import Path
 import sentencepiece
 from transformers import LlamaTokenizer
 
-from inference.demo.lessons import Taught, conversation, single_task
+from inference.demo.conversations import conversation
+from inference.demo.lesson import Taught
+from inference.demo.lessons import single_task
 from inference.demo.smalltalk import NAMES, REPLIES, WORDS
 from inference.demo.world import random_scene
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from inference.demo.world import CELLS, Scene, Thing
 
@@ -35,7 +36,15 @@ FACTS = {
     "boat": "the first boats were hollow logs.",
     "cat": "a cat sleeps most of the day.",
 }
-_PLURALS = {"cross": "crosses", "fish": "fish"}
+_PLURALS = {
+    "cross": "crosses",
+    "fish": "fish",
+    "box": "boxes",
+    "rhombus": "rhombuses",
+    "plus": "pluses",
+    "kitty": "kitties",
+}
+_NUMBERS = {2: "two", 3: "three", 4: "four"}
 _SYNONYMS = {
     "circle": ("dot", "ball", "disc"),
     "square": ("box",),
@@ -48,16 +57,29 @@ _SYNONYMS = {
     "heart": ("love heart",),
     "house": ("home", "hut"),
 }
-_PLACE_SYNONYMS = {
-    "top left": ("upper left", "top left corner"),
-    "top": ("top middle", "upper middle"),
-    "top right": ("upper right", "top right corner"),
-    "left": ("left side", "middle left"),
-    "centre": ("middle", "center"),
-    "right": ("right side", "middle right"),
-    "bottom left": ("lower left", "bottom left corner"),
-    "bottom": ("bottom middle", "lower middle"),
-    "bottom right": ("lower right", "bottom right corner"),
+_CELL_NAMES = {
+    "top left": ("top left", "top left", "upper left", "top left corner"),
+    "top": ("top middle", "upper middle", "top centre"),
+    "top right": ("top right", "top right", "upper right", "top right corner"),
+    "left": ("middle left", "centre left"),
+    "centre": ("centre", "centre", "middle", "center"),
+    "right": ("middle right", "centre right"),
+    "bottom left": ("bottom left", "bottom left", "lower left", "bottom left corner"),
+    "bottom": ("bottom middle", "lower middle", "bottom centre"),
+    "bottom right": ("bottom right", "bottom right", "lower right", "bottom right corner"),
+}
+"""What people call a single cell; "left" alone means the whole side."""
+_SIDE_NAMES = {
+    "left": ("left", "left", "left side", "left hand side"),
+    "right": ("right", "right", "right side", "right hand side"),
+    "top": ("top", "top", "upper part", "top row"),
+    "bottom": ("bottom", "bottom", "lower part", "bottom row"),
+}
+_EXACT_PLACES = {
+    "top": "in the top middle",
+    "left": "in the middle left",
+    "right": "in the middle right",
+    "bottom": "in the bottom middle",
 }
 
 
@@ -67,6 +89,11 @@ def plural(shape: str) -> str:
 
 def counted(count: int, noun: str, nouns: str) -> str:
     return f"{count} {noun if count == 1 else nouns}"
+
+
+def several(count: int, nouns: str) -> str:
+    """2 to 4 things with their number in letters, which makes one token where digits make two."""
+    return f"{_NUMBERS[count]} {nouns}"
 
 
 def a(words: str) -> str:
@@ -86,6 +113,11 @@ def capital(text: str) -> str:
 
 def place(cell: int) -> str:
     return PLACES[CELLS[cell]]
+
+
+def exact_place(cell: int) -> str:
+    """A place that cannot be taken for a whole side."""
+    return _EXACT_PLACES.get(CELLS[cell], place(cell))
 
 
 def short_name(thing: Thing) -> str:
@@ -108,6 +140,13 @@ def short_listing(scene: Scene) -> str:
     return joined([a(short_name(thing)) for thing in scene.things]) or "nothing"
 
 
+def grouped(things: Sequence[Thing]) -> str:
+    """The things by shape in reading order of the first of each, such as "two circles and a star"."""
+    shapes = [thing.shape for thing in things]
+    groups = dict.fromkeys(shapes)
+    return joined([a(s) if shapes.count(s) == 1 else several(shapes.count(s), plural(s)) for s in groups])
+
+
 def caption(scene: Scene) -> str:
     """A caption of at most nine words and marks: the more things, the less of each."""
     things = scene.things
@@ -116,14 +155,16 @@ def caption(scene: Scene) -> str:
     if len(things) == 1:
         return f"{a(full_name(things[0]))} {place(things[0].cell)}"
     if len(things) == 2:
-        return short_listing(scene)
+        names = [short_name(thing) for thing in things]
+        return (
+            several(2, f"{things[0].colour} {plural(things[0].shape)}")
+            if len(set(names)) == 1
+            else joined([*map(a, names)])
+        )
     shapes = [thing.shape for thing in things]
-    if len(set(shapes)) == len(shapes):
-        if len(things) == 3:
-            return joined([a(shape) for shape in shapes])
+    if len(set(shapes)) == 4:
         return a(joined(shapes))
-    groups = dict.fromkeys(shapes)
-    return joined([a(s) if shapes.count(s) == 1 else f"{shapes.count(s)} {plural(s)}" for s in groups])
+    return grouped(things)
 
 
 def asked_shape(rng: random.Random, shape: str) -> str:
@@ -132,19 +173,33 @@ def asked_shape(rng: random.Random, shape: str) -> str:
 
 
 def asked_place(rng: random.Random, cell: int) -> str:
-    """A place as a person may call it, without preposition."""
-    name = CELLS[cell]
-    return rng.choice(_PLACE_SYNONYMS[name]) if rng.random() < 0.25 else name
+    """A cell as a person may call it, without preposition."""
+    return rng.choice(_CELL_NAMES[CELLS[cell]]) + _of_the_picture(rng)
+
+
+def asked_side(rng: random.Random, side: str) -> str:
+    """A side of the picture as a person may call it, without preposition."""
+    return rng.choice(_SIDE_NAMES[side]) + _of_the_picture(rng)
+
+
+def _of_the_picture(rng: random.Random) -> str:
+    return rng.choice((" of the picture", " of the image")) if rng.random() < 0.1 else ""
 
 
 def as_typed(rng: random.Random, question: str) -> str:
-    """A question as people type it: other spelling, small letters, no question mark."""
-    if rng.random() < 0.4:
+    """A question as people type it: other spelling, small letters, no question mark or apostrophe."""
+    if rng.random() < 0.45:
         question = question.replace("colour", "color").replace("Colour", "Color")
-    if rng.random() < 0.25:
+    if rng.random() < 0.2:
+        question = question.replace("'", "")
+    if rng.random() < 0.06:
+        question = question.replace(" you ", " u ")
+    if rng.random() < 0.3:
         question = question[:1].lower() + question[1:]
-    if rng.random() < 0.1:
+    if rng.random() < 0.15:
         question = question.lower()
-    if question.endswith("?") and rng.random() < 0.25:
+    if question.endswith(("?", ".")) and rng.random() < 0.3:
         question = question[:-1]
+    elif question.endswith("?") and rng.random() < 0.03:
+        question += "?"
     return question

@@ -133,9 +133,10 @@ def _scene_of(count: int, rng: random.Random) -> Scene:
     if count == 1 and rng.random() < 0.3:
         cells = [4]  # people put a single thing in the middle
     things: list[Thing] = []
+    # Things that share a shape or a colour make the questions that need both; half of the scenes have many.
+    alike = rng.choice((0.05, 0.45))
     for cell in cells:
-        # Things that share a shape or a colour make the questions that need both.
-        shape = rng.choice(things).shape if things and rng.random() < 0.2 else rng.choice(SHAPES)
-        colour = rng.choice(things).colour if things and rng.random() < 0.12 else rng.choice(colours)
+        shape = rng.choice(things).shape if things and rng.random() < alike else rng.choice(SHAPES)
+        colour = rng.choice(things).colour if things and rng.random() < 0.15 else rng.choice(colours)
         things.append(Thing(shape, colour, rng.choice(SIZES), cell))
     return Scene(tuple(things), background)

@@ -60,14 +60,17 @@ class ContextMemory:
         """
         if pages > self.pool.size:
             raise PromptError(
-                f"This needs memory for {pages * PAGE_SIZE:,} tokens and the engine has it for "
-                f"{self.pool.size * PAGE_SIZE:,}: shorten the prompt, or ask for fewer tokens or beams."
+                "This needs memory for {tokens} tokens and the engine has it for {most}: "
+                "shorten the prompt, or ask for fewer tokens or beams.",
+                tokens=pages * PAGE_SIZE,
+                most=self.pool.size * PAGE_SIZE,
             )
         different = len({picture.digest for picture in pictures})
         if different > self.pictures.slots:
             raise PromptError(
-                f"The prompt has {different} pictures and the engine has room for {self.pictures.slots}: "
-                "leave some out."
+                "The prompt has {number} pictures and the engine has room for {most}: leave some out.",
+                number=different,
+                most=self.pictures.slots,
             )
 
     def admit(

@@ -22,6 +22,7 @@ from bot.conversation.limits import Limits
 from bot.conversation.messages import PhotoOffer, SkippedPhoto, StoredPhoto
 from bot.conversation.photos import normalise
 from bot.conversation.service import ReplyService
+from bot.languages.words import sentence
 from bot.store.repository import SqlStore
 from tests.fake_engine import FakeEngine, Script
 
@@ -94,7 +95,7 @@ class World:
 
     async def restart(self, **options: Any) -> None:
         """Another process: a new client and service on the same store."""
-        self.service = _service(self)
+        self.service = await _service(self)
         self.client = _client(self, **options)
         await self.env.restart_bot(self.client)
 
@@ -119,7 +120,7 @@ class CdnFetcher:
         assert self.world is not None
         data = self.world.env.backend.cdn.get(offer.url)
         if data is None:
-            return SkippedPhoto(offer.name, "it is not there")
+            return SkippedPhoto(offer.name, sentence("It is not there."))
         return normalise(data, offer.name)
 
 
@@ -136,17 +137,21 @@ async def opened(
     limits: Limits | None = None,
     defaults: ChannelSettings | None = None,
     approved_intents: discord.Intents | None = None,
+    engine: Any = None,
     **options: Any,
 ) -> AsyncIterator[World]:
-    """A world with one server and one channel in it; `options` are the client's."""
+    """A world with one server and one channel in it; `options` are the client's.
+
+    `engine`: another one than that which follows the script of `answers`.
+    """
     fetcher = CdnFetcher()
     async with SqlStore.open(f"sqlite+aiosqlite:///{folder / 'test.sqlite3'}") as store:
         world = World.__new__(World)
-        world.store, world.engine = store, FakeEngine(*answers)
+        world.store, world.engine = store, engine or FakeEngine(*answers)
         world._made = lambda: ReplyService(  # type: ignore[attr-defined]
             store, fetcher, world.engine, limits or Limits(), defaults=defaults
         )
-        world.service = _service(world)
+        world.service = await _service(world)
         world.client = _client(world, **options)
         async with simcord.run(world.client, approved_intents=approved_intents) as env:
             world.env = env
@@ -160,8 +165,9 @@ async def opened(
             await world.service.close(0)
 
 
-def _service(world: Any) -> ReplyService:
+async def _service(world: Any) -> ReplyService:
     service: ReplyService = world._made()
+    await service.look_up_owed()
     return service
 
 

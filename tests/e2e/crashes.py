@@ -26,11 +26,11 @@ CHANNELS = 12
 class Crashing:
     """A server where people ask numbered questions, and a bot that can be killed at any time."""
 
-    def __init__(self, discord: StandIn, folder: Path) -> None:
+    def __init__(self, discord: StandIn, folder: Path, *, channels: int = CHANNELS) -> None:
         self.discord = discord
         discord.limit.requests = 100_000
         server = discord.add_server()
-        self.channels: list[Channel] = [discord.add_channel(server, f"c{n}") for n in range(CHANNELS)]
+        self.channels: list[Channel] = [discord.add_channel(server, f"c{n}") for n in range(channels)]
         self.people: list[Person] = [discord.add_person(f"P{n}") for n in range(PEOPLE)]
         self.questions: list[Message] = []
         self.settings = write_settings(
@@ -64,6 +64,13 @@ class Crashing:
         )
         assert not ended.done(), f"the bot ended by itself: {self.tail()}"
 
+    async def stall(self, seconds: float) -> None:
+        """It gets no time, as on a machine that has too much to do."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        self._process.send_signal(signal.SIGCONT)
+
     async def kill(self) -> None:
         assert self._process is not None
         if self._process.returncode is None:
@@ -77,7 +84,7 @@ class Crashing:
     async def ask(self, **content: Any) -> Message:
         """The next question: by the next person, in the next channel."""
         number = len(self.questions)
-        person, place = self.people[number % PEOPLE], self.channels[number % CHANNELS]
+        person, place = self.people[number % PEOPLE], self.channels[number % len(self.channels)]
         question = await person.send(place, f"{self.discord.bot.mention} question {number}", **content)
         self.questions.append(question)
         return question

@@ -76,6 +76,7 @@ async def connected(
         SqlStore.open(database(folder)) as store,
     ):
         service = ReplyService(store, fetcher, engine, Limits())
+        await service.look_up_owed()
         client = Client(
             service=service,
             store=store,
@@ -175,7 +176,7 @@ def test_a_picture_is_fetched_from_this_discord_alone(tmp_path: Path) -> None:
         async with StandIn() as elsewhere:
             scene.discord.fail("GET", "/attachments/", faults.redirected(f"{elsewhere.world.media_url}/x"))
             question = await scene.ask("what is this?", pictures=[red_picture(), red_picture()])
-            assert "it is not on Discord's own servers" in await scene.answer(question)
+            assert "It is not on Discord's own servers" in await scene.answer(question)
             assert scene.engine.pictures(0) == 1
             assert elsewhere.calls() == []
 

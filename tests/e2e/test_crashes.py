@@ -100,8 +100,28 @@ def test_killed_at_every_stage(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def killed_at_moments(folder: Path, times: int, seed: int) -> None:
-    """People go on asking while the bot is killed and started again and again."""
+def fail_somehow(scene: Crashing, draw: random.Random) -> None:
+    """Some of the next requests go wrong."""
+    for _ in range(draw.randrange(3)):
+        method, path = draw.choice(
+            [("PATCH", "/messages/"), ("POST", "/messages$"), ("POST", "/threads$"), ("GET", "/messages")]
+        )
+        fault = draw.choice(
+            [
+                faults.rate_limited(draw.uniform(0.1, 2.0)),
+                faults.AnswerLost(),
+                faults.Cut(),
+                faults.SERVER_ERROR,
+            ]
+        )
+        scene.discord.fail(method, path, fault, times=draw.randrange(1, 4))
+
+
+def killed_at_moments(folder: Path, times: int, seed: int, pauses: tuple[float, float]) -> None:
+    """People go on asking while the bot stalls, is killed and started again and again.
+
+    `pauses`: seconds between two questions.
+    """
     draw = random.Random(seed)
 
     async def main() -> None:
@@ -110,11 +130,15 @@ def killed_at_moments(folder: Path, times: int, seed: int) -> None:
             async def go_on_asking() -> None:
                 while True:
                     await scene.ask(pictures=[picture()] if draw.random() < 0.2 else [])
-                    await asyncio.sleep(draw.uniform(0.2, 1.0))
+                    await asyncio.sleep(draw.uniform(*pauses))
 
             asking = asyncio.create_task(go_on_asking())
             for _ in range(times):
                 await asyncio.sleep(draw.uniform(0.0, 2.0))
+                fail_somehow(scene, draw)
+                if draw.random() < 0.5:
+                    await scene.stall(draw.uniform(0.0, 4.0))
+                    await asyncio.sleep(draw.uniform(0.0, 1.0))
                 await scene.kill()
                 await scene.start()
             asking.cancel()
@@ -126,10 +150,10 @@ def killed_at_moments(folder: Path, times: int, seed: int) -> None:
 
 
 def test_killed_at_moments(tmp_path: Path) -> None:
-    killed_at_moments(tmp_path, 3, seed=1)
+    killed_at_moments(tmp_path, 3, seed=1, pauses=(0.2, 1.0))
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_killed_at_fifty_moments(tmp_path: Path) -> None:
-    killed_at_moments(tmp_path, 50, seed=2)
+    killed_at_moments(tmp_path, 50, seed=2, pauses=(0.02, 0.2))

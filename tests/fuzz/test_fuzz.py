@@ -20,8 +20,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bot.conversation.messages import Person, Photo, Remembered, SkippedPhoto, StoredPhoto
+from bot.conversation.notes import about_skipped
 from bot.conversation.photos import MAX_SIDE, normalise
 from bot.conversation.turns import exchanges
+from bot.languages.words import ENGLISH
 from inference import tasks
 from inference.prompt import END_OF_UTTERANCE, Prompt, PromptEncoder
 from inference.tasks import Turn
@@ -92,8 +94,7 @@ def test_a_file_is_a_picture_or_refused(data: bytes) -> None:
     tried["files as pictures"] += 1
     result = normalise(data, "a.png")
     if isinstance(result, SkippedPhoto):
-        assert result.reason
-        assert "\n" not in result.reason
+        assert re.fullmatch(r"I could not use a\.png\. .+\.", about_skipped(result, ENGLISH))
         return
     with Image.open(io.BytesIO(result.data)) as kept:
         assert (kept.format, kept.mode) == ("WEBP", "RGB")

@@ -8,6 +8,7 @@ import { t } from "./words.js";
 
 const MOST_PICTURES = 10;
 const MOST_BYTES = 25 * 1024 * 1024;
+// Not in the reader's language: these are for the model, which has learnt English.
 const SUGGESTIONS = [
   "What is in this picture?",
   "How many things are there?",
@@ -27,7 +28,8 @@ export class Composer {
     this.task = new Task(() => this.refresh());
     this.examples = new Examples({
       complain,
-      taken: () => this.#takePicture(),
+      picture: () => this.#pictures[0],
+      added: (picture) => this.#remove(picture),
       changed: () => this.refresh(),
     });
     this.form.addEventListener("submit", (event) => {
@@ -38,7 +40,7 @@ export class Composer {
     this.text.addEventListener("keydown", (event) => this.#onKey(event));
     byId("suggestions").append(
       ...SUGGESTIONS.map((question) => {
-        const button = element("button", { type: "button", textContent: question });
+        const button = element("button", { type: "button", lang: "en", dir: "ltr", textContent: question });
         button.addEventListener("click", () => {
           this.text.value = question;
           this.#submit();
@@ -77,11 +79,11 @@ export class Composer {
     }
   }
 
-  /** The first picture that was added, which is then no longer about to be sent. */
-  #takePicture() {
-    const picture = this.#pictures.shift();
+  /** The picture is no longer about to be sent. */
+  #remove(picture) {
+    URL.revokeObjectURL(picture.url);
+    this.#pictures = this.#pictures.filter((one) => one !== picture);
     this.#showPictures();
-    return picture;
   }
 
   async #submit() {
@@ -121,9 +123,7 @@ export class Composer {
       const label = t("Remove picture {number}", { number: number + 1 });
       const remove = element("button", { type: "button", title: label, ariaLabel: label }, icon("close"));
       remove.addEventListener("click", () => {
-        URL.revokeObjectURL(picture.url);
-        this.#pictures = this.#pictures.filter((one) => one !== picture);
-        this.#showPictures();
+        this.#remove(picture);
         this.focus();
       });
       const image = element("img", { src: picture.url, alt: t("Picture {number}: {name}", { number: number + 1, name: picture.name }) });

@@ -1,7 +1,7 @@
 // Questions and answers on the page.
 
 import { byId, element, icon } from "./dom.js";
-import { plural, t } from "./words.js";
+import { numeral, plural, t } from "./words.js";
 
 const UNFINISHED = new Set(["waiting", "running"]);
 const NEAR = 120; // pixels from the end within which the page follows what is written
@@ -109,9 +109,7 @@ export class Conversation {
     }
     const notes = answer.text || isUnfinished || answer.notes.length ? answer.notes : [WITHOUT_TEXT[answer.state]];
     parts.push(...notes.map((note) => element("p", { className: "note", dir: "auto", textContent: note })));
-    if (answer.rankings.length) {
-      parts.push(...answer.rankings.map(rankingElement));
-    }
+    parts.push(...answer.rankings.flatMap(rankingElements));
     const below = element("div", { className: "below" });
     if (isUnfinished) {
       below.append(this.#button("stop", t("Stop"), () => this.onStop(answer.request)));
@@ -156,15 +154,17 @@ export class Conversation {
   }
 }
 
-function rankingElement(ranked) {
+/** The bars of one picture, under its number where there are several. */
+function rankingElements(ranked, index, { length }) {
   const rows = ranked.slice(0, MOST_BARS).map(([label, share]) => {
-    const percent = `${Math.round(share * 100)}%`;
+    const percent = numeral(share, { style: "percent" });
     const filled = element("div");
     filled.style.inlineSize = `${share * 100}%`;
     const bar = element("div", { className: "share", ariaHidden: "true" }, filled);
     return element("li", {}, element("bdi", {}, label), element("span", {}, percent), bar);
   });
-  return element("ol", { className: "ranking" }, ...rows);
+  const title = element("p", { className: "ranking-title" }, t("Picture {number}", { number: index + 1 }));
+  return [...(length > 1 ? [title] : []), element("ol", { className: "ranking" }, ...rows)];
 }
 
 function questionElement({ text, photos }) {
@@ -194,14 +194,16 @@ function waitingText(place) {
 function speedText({ first_token_seconds: first, tokens_per_second: rate, tokens }) {
   const parts = [t("{time} to the first token", { time: seconds(first) })];
   if (rate !== null) {
-    parts.push(t("{rate} tokens/s", { rate: rate >= 10 ? Math.round(rate) : rate.toFixed(1) }));
+    parts.push(t("{rate} tokens/s", { rate: numeral(rate, { maximumFractionDigits: rate >= 10 ? 0 : 1 }) }));
   }
   parts.push(plural("{number} token", "{number} tokens", tokens));
   return parts.join(" · ");
 }
 
 function seconds(value) {
-  return value < 0.1 ? `${Math.round(value * 1000)} ms` : `${value.toFixed(value < 10 ? 2 : 0)} s`;
+  const [amount, unit, maximumFractionDigits] =
+    value < 0.1 ? [value * 1000, "millisecond", 0] : [value, "second", value < 10 ? 2 : 0];
+  return numeral(amount, { style: "unit", unit, maximumFractionDigits });
 }
 
 function isNearEnd() {

@@ -4,12 +4,13 @@ import { Refused, addExample, removeExample } from "./api.js";
 import { byId, element, icon } from "./dom.js";
 import { t } from "./words.js";
 
-/** Shows them; `taken` gives the picture that was added last for a new one, `complain` shows a sentence. */
+/** Shows them; `picture` gives the one for a new example, `added` is told that it is one. */
 export class Examples {
   #shown = [];
 
-  constructor({ taken, changed, complain }) {
-    this.taken = taken;
+  constructor({ picture, added, changed, complain }) {
+    this.picture = picture;
+    this.added = added;
     this.changed = changed;
     this.complain = complain;
     this.answer = byId("example-answer");
@@ -53,11 +54,13 @@ export class Examples {
     if (byId("add-example").disabled) {
       return;
     }
-    const { blob, name } = this.taken();
-    if (await this.#attempt(() => addExample(blob, name, answer))) {
+    const picture = this.picture();
+    byId("add-example").disabled = true;
+    if (await this.#attempt(() => addExample(picture.blob, picture.name, answer))) {
       this.answer.value = "";
-      this.changed();
+      this.added(picture);
     }
+    this.changed();
   }
 
   async #attempt(action) {

@@ -15,6 +15,17 @@ const BACKGROUNDS = {
   "light yellow": "#fff7cc", "light pink": "#fbd0da", "light purple": "#dccff5",
   grey: "#888888", "dark grey": "#404040", black: "#050505",
 };
+/** What can be chosen, as people read and hear it. */
+const NAMES = {
+  brush: t("brush"), circle: t("circle"), square: t("square"), triangle: t("triangle"), star: t("star"),
+  heart: t("heart"), ring: t("ring"), diamond: t("diamond"), cross: t("cross"),
+  small: t("small"), medium: t("medium"), big: t("big"),
+  red: t("red"), green: t("green"), blue: t("blue"), yellow: t("yellow"), purple: t("purple"),
+  orange: t("orange"), pink: t("pink"), brown: t("brown"), black: t("black"), white: t("white"), grey: t("grey"),
+  "light grey": t("light grey"), "light blue": t("light blue"), "light green": t("light green"),
+  "light yellow": t("light yellow"), "light pink": t("light pink"), "light purple": t("light purple"),
+  "dark grey": t("dark grey"),
+};
 const STEP = 24; // pixels that an arrow key moves the pen
 
 export class Sketch {
@@ -167,8 +178,8 @@ export class Sketch {
 }
 
 function choice(name, value, picture, checked) {
-  const input = element("input", { type: "radio", name, value, checked, ariaLabel: value });
-  return element("label", { title: value }, input, picture);
+  const input = element("input", { type: "radio", name, value, checked, ariaLabel: NAMES[value] });
+  return element("label", { title: NAMES[value] }, input, picture);
 }
 
 function drawing(size, draw) {

@@ -15,7 +15,12 @@ export function t(message, values = {}) {
 export function plural(one, many, number) {
   const form = forms.indexOf(new Intl.PluralRules(language).select(number));
   const said = messages[one]?.[form] ?? (number === 1 ? one : many);
-  return filled(said, { number: number.toLocaleString(language) });
+  return filled(said, { number: numeral(number) });
+}
+
+/** A number as it is written in the language, in the digits that the server uses too. */
+export function numeral(number, options = {}) {
+  return number.toLocaleString(language, { numberingSystem: "latn", ...options });
 }
 
 /** From now on the page is in this language. */

@@ -9,6 +9,7 @@ from simcord.enums import MessageType
 
 from bot.bridge.convert import place
 from bot.conversation.messages import Message, Origin, PlaceKind
+from bot.languages.words import sentence
 from tests.bot.discord_world import World, picture, tell
 
 
@@ -136,7 +137,7 @@ def test_stickers_are_offered_where_they_are_served(tmp_path: Path) -> None:
         ]
         offers = world.client.converter.message(sent).offers
         assert [offer.url.split("/stickers/")[1] for offer in offers] == ["1.png", "2.png", "3.json", "4.gif"]
-        assert offers[0].name == "the sticker S1"
+        assert offers[0].name == sentence("the sticker {name}", name="S1")
 
     tell(tmp_path, story)
 

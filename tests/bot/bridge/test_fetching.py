@@ -13,6 +13,7 @@ from PIL import Image
 from bot.bridge.address import DiscordAddress
 from bot.bridge.fetching import MediaFetcher
 from bot.conversation.messages import PhotoOffer, SkippedPhoto, StoredPhoto
+from bot.languages.words import ENGLISH
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -62,7 +63,7 @@ async def never(request: web.Request) -> web.StreamResponse:
 def reason(result: StoredPhoto | SkippedPhoto) -> str:
     assert isinstance(result, SkippedPhoto)
     assert result.name == "a.png"
-    return result.reason
+    return ENGLISH.said(result.reason)
 
 
 def test_a_picture_is_fetched_and_normalised() -> None:
@@ -94,7 +95,7 @@ def test_what_is_no_picture_is_skipped() -> None:
 
 
 def test_a_claimed_size_above_the_limit_is_not_even_asked_for() -> None:
-    assert "larger than" in reason(fetch(never, size=100_001))
+    assert "too large" in reason(fetch(never, size=100_001))
 
 
 def test_reading_ends_at_the_limit_whatever_was_claimed() -> None:
@@ -112,7 +113,7 @@ def test_reading_ends_at_the_limit_whatever_was_claimed() -> None:
             pass
         return response
 
-    assert "larger than" in reason(fetch(handler, size=10))
+    assert "too large" in reason(fetch(handler, size=10))
     assert sent < 50_000_000
 
 
@@ -136,7 +137,7 @@ def test_a_redirect_elsewhere_is_refused(target: str) -> None:
         asked += 1
         raise web.HTTPFound(target.format(port=request.url.port))
 
-    assert reason(fetch(handler)) == "it is not on Discord's own servers"
+    assert reason(fetch(handler)) == "It is not on Discord's own servers: send it as a file."
     assert asked == 1
 
 
@@ -148,7 +149,10 @@ def test_redirects_in_a_circle_end() -> None:
 
 
 def test_another_host_is_never_asked() -> None:
-    assert reason(fetch(never, elsewhere="http://example.com")) == "it is not on Discord's own servers"
+    assert (
+        reason(fetch(never, elsewhere="http://example.com"))
+        == "It is not on Discord's own servers: send it as a file."
+    )
 
 
 @pytest.mark.parametrize(("status", "words"), [(404, "no longer there"), (500, "could not be loaded")])
@@ -167,7 +171,7 @@ def test_a_server_that_stalls_is_left() -> None:
         await asyncio.Event().wait()
         return response
 
-    assert reason(fetch(handler, timeout_s=0.2)) == "loading it took too long"
+    assert reason(fetch(handler, timeout_s=0.2)) == "Loading it took too long: send it again."
 
 
 def test_a_broken_connection_is_said() -> None:

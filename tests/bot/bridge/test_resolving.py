@@ -10,6 +10,7 @@ from bot.bridge.address import DiscordAddress
 from bot.bridge.fetching import MediaFetcher
 from bot.bridge.resolving import PublicResolver, is_public
 from bot.conversation.messages import PhotoOffer, SkippedPhoto
+from bot.languages.words import sentence
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_a_name_that_points_here_is_not_connected_to() -> None:
         async with server, MediaFetcher(address, resolver=resolver) as fetcher:
             return await fetcher.fetch(PhotoOffer(f"http://pictures.example:{port}/a.png", "a.png"))
 
-    skipped = SkippedPhoto("a.png", "it could not be loaded from Discord")
+    skipped = SkippedPhoto("a.png", sentence("It could not be loaded from Discord: send it again."))
     for here in ("127.0.0.1", "::ffff:127.0.0.1"):
         assert asyncio.run(fetched(PublicResolver(Names([here])))) == skipped
     assert connected == 0

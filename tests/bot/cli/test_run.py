@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from discord.http import Route
@@ -245,6 +247,29 @@ def test_a_gateway_that_cannot_be_reached_at_the_start_is_one_sentence(tmp_path:
         asyncio.run(main())
 
 
+def assert_localised(commands: list[dict[str, Any]]) -> None:
+    """Everything that people read of commands has a German form of the kind that Discord takes."""
+    parts = [*commands]
+    for part in parts:
+        parts += [*part.get("options", ()), *part.get("choices", ())]
+    assert len(parts) > 40
+    said: dict[str, str] = {}
+    for part in parts:
+        for what in ("name", "description"):
+            if part.get(what):
+                localised = part.get(f"{what}_localizations") or {}
+                assert set(localised) <= {"de"}, part
+                said[part[what]] = localised.get("de", part[what])
+                assert 1 <= len(said[part[what]]) <= 100
+        if part.get("type") != 3 and "value" not in part:  # menus and choices are named in any way
+            assert re.fullmatch(r"[-\w]{1,32}", said[part["name"]])
+            assert said[part["name"]].islower()
+    assert said["labels"] == "kategorien"
+    assert said["Describe this picture"] == "Dieses Bild beschreiben"
+    assert said["chat: talks about pictures, and goes on talking"].startswith("chat: spricht über")
+    assert [name for name, german in said.items() if name == german] == ["text"]
+
+
 def test_the_commands_are_registered_when_they_have_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +299,8 @@ def test_the_commands_are_registered_when_they_have_changed(
                 for name, command in by_name.items()
                 if command["default_member_permissions"] is not None
             } == dict.fromkeys(("prefix", "settings", "Add as example"), manage_channels)
+
+            assert_localised(standin.commands)
 
             # Another version of the program has other commands.
             monkeypatch.setattr(Telling.queue, "description", "Another description")

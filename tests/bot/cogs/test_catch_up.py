@@ -3,8 +3,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import discord
 import pytest
 
 from bot.conversation.messages import Message
@@ -116,5 +118,72 @@ def test_messages_of_others_are_looked_at_once(tmp_path: Path) -> None:
         last = await world.bob.send(world.channel, "not for it either")
         await world.restart()
         assert [seen for _, seen in await world.store.seen_places()] == [last.id]
+
+    tell(tmp_path, story)
+
+
+def test_what_was_deleted_meanwhile_is_forgotten(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        kept = await world.ask("what is kept?")
+        deleted = await world.ask("what is deleted?")
+        await world.ask("whose answer is deleted?")
+        await world.alice.send_dm("hello")
+        answer = world.answers()[2]
+        with offline(world):
+            world.env.backend.delete_message(world.channel.id, deleted.id)
+            world.env.backend.delete_message(world.channel.id, answer.id)
+            await world.ask("and now?")
+        await world.restart()
+        await world.env.settle()
+        assert await world.store.message(kept.id) is not None
+        assert await world.store.message(deleted.id) is None
+        assert deleted.id not in {one.reference.message_id for one in world.answers() if one.reference}
+        assert await world.store.message(answer.id) is None
+        assert "what is deleted?" not in world.engine.shown(-1)
+        before = len(world.env.http_requests)
+        await world.restart()
+        assert await world.store.message(kept.id) is not None
+        assert len(world.env.http_requests) > before
+
+    tell(tmp_path, story)
+
+
+def test_where_the_history_may_not_be_read_nothing_counts_as_deleted(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        me = world.client.user
+        assert me is not None
+        channel = world.guild.create_text_channel(
+            "forgetful", overwrites={me: discord.PermissionOverwrite(read_message_history=False)}
+        )
+        kept = await world.alice.send(channel, f"{world.mention} what?")
+        await world.restart()
+        assert await world.store.message(kept.id) is not None
+
+    tell(tmp_path, story)
+
+
+def test_what_cannot_be_read_at_first_is_read_with_the_next_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(world: World) -> None:
+        await world.ask("what?")
+        with offline(world):
+            await world.ask("missed?")
+        broken = discord.DiscordServerError(SimpleNamespace(status=503, reason="no"), "no")  # type: ignore[arg-type]
+        failures = [broken]
+        history = discord.TextChannel.history
+
+        def failing(channel: discord.TextChannel, **options: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return history(channel, **options)
+
+        monkeypatch.setattr(discord.TextChannel, "history", failing)
+        await world.restart()
+        assert len(world.engine.asked) == 1
+        await world.ask("and now?")
+        asked = [world.engine.shown(number).rpartition("User:")[2] for number in (1, 2)]
+        assert "missed?" in asked[0]
+        assert "and now?" in asked[1]
 
     tell(tmp_path, story)

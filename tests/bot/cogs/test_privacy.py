@@ -19,7 +19,7 @@ from bot.conversation.messages import Message, Origin, Person, Place, first_id_a
 from bot.conversation.personal import Amount
 from bot.store.errors import StoreError
 from bot.store.repository import SqlStore
-from tests.bot.cogs.test_commands import moderator, told
+from tests.bot.cogs.speaking import moderator, told
 from tests.bot.discord_world import World, picture, tell
 from tests.bot.store.test_personal import everything_in
 
@@ -158,7 +158,7 @@ def test_what_is_kept_and_for_how_long_is_told(tmp_path: Path) -> None:
         fields = {field.name: field.value for field in embed.fields}
         assert fields["For how long"] == "What is said here is forgotten after 30 days."
         assert fields["Of you"] == "1 message, 1 picture, and 1 answer"
-        assert "`/forget me`" in fields["What you can do"]
+        assert "</forget me:" in fields["What you can do"]
         assert fields["The whole policy"] == "<https://bot.example/privacy>"
         await world.store.set_retention_days(world.guild.id, 7)
         await world.store.opt_out(world.alice.id)
@@ -168,7 +168,7 @@ def test_what_is_kept_and_for_how_long_is_told(tmp_path: Path) -> None:
         fields = {field.name: field.value for field in embed.fields}
         assert fields["For how long"] == "What is said here is forgotten after 7 days."
         assert fields["Of you"] == "Nothing"
-        assert "`/optin`" in fields["What you can do"]
+        assert "</optin:" in fields["What you can do"]
 
     tell(tmp_path, story, policy_url="https://bot.example/privacy")
 

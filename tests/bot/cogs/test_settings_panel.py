@@ -12,7 +12,7 @@ from simcord.actors import MemberActor
 from bot.bridge.convert import place
 from bot.conversation.channel_settings import ChannelSettings, History, Trigger
 from bot.conversation.messages import Scope
-from tests.bot.cogs.test_commands import moderator, told
+from tests.bot.cogs.speaking import moderator, told
 from tests.bot.discord_world import World, picture, tell
 
 
@@ -68,13 +68,13 @@ def test_a_value_is_chosen_for_a_scope_and_left_to_the_wider_one_again(tmp_path:
         await choose(mod, panel, "setting", "trigger")
         await choose(mod, panel, "scope", "server")
         await choose(mod, panel, "value", "1")
-        assert lines(panel)["Answers"] == "every picture / the whole server"
+        assert lines(panel)["Responds"] == "every picture / the whole server"
         server = Scope(world.guild.id, is_server=True)
         assert (await stored(world, server)).trigger is Trigger.EVERY_PICTURE
         # What is chosen is in the panel, so it works after a restart too.
         await world.restart()
         await mod.click(panel, custom_id=custom_id(panel, "inherit"))
-        assert lines(panel)["Answers"] == "when mentioned / default"
+        assert lines(panel)["Responds"] == "when mentioned / default"
         assert await stored(world, server) == ChannelSettings()
 
     tell(tmp_path, story)

@@ -14,7 +14,7 @@ from bot.conversation.messages import Scope, StoredPhoto
 from bot.conversation.photos import normalise
 from bot.conversation.requests import Request, RequestState
 from tests.bot.conversation.chats import ANNA, BEN, CHANNEL, DIRECT, THREAD, Clock, drawing, on_loop
-from tests.bot.conversation.test_service import scene
+from tests.bot.conversation.scenes import scene
 from tests.fake_engine import Script
 
 

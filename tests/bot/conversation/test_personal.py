@@ -16,7 +16,7 @@ from bot.conversation.retention import retention
 from bot.store.errors import StoreError
 from bot.store.repository import SqlStore
 from tests.bot.conversation.chats import ANNA, BEN, CHANNEL, DIRECT, Clock, on_loop
-from tests.bot.conversation.test_service import scene
+from tests.bot.conversation.scenes import scene
 from tests.bot.store.test_personal import everything_in
 
 

@@ -13,11 +13,13 @@ from PIL import Image
 from bot.conversation.channel_settings import DEFAULTS, ChannelSettings, Threads, resolve
 from bot.conversation.limits import LimitKeeper, Limits
 from bot.conversation.messages import Place, PlaceKind, SkippedPhoto, StoredPhoto
+from bot.conversation.notes import about_skipped
 from bot.conversation.photos import MAX_SIDE, normalise
 from bot.conversation.recent import Recent
 from bot.conversation.requests import Refusal
 from bot.conversation.threads import thread_name
 from bot.conversation.title import MAX_LENGTH, WITHOUT_TEXT, title
+from bot.languages.words import ENGLISH, sentence, words_in
 from tests.bot.conversation.chats import CHANNEL, Clock, drawing
 
 
@@ -38,6 +40,24 @@ from tests.bot.conversation.chats import CHANNEL, Clock, drawing
 )
 def test_title(text: str, name: str) -> None:
     assert title(text) == name
+
+
+def test_a_picture_without_a_question_has_a_title_in_its_readers_language() -> None:
+    settings, german = resolve([]), words_in("de")
+    assert thread_name(CHANNEL, settings, "", pictures=True, words=german) == "Zu einem Bild"
+    assert thread_name(CHANNEL, settings, "What?", pictures=True, words=german) == "What?"
+
+
+def test_what_cannot_be_used_is_named_in_its_readers_language() -> None:
+    skipped = SkippedPhoto(
+        sentence("the sticker {name}", name="Wave"), sentence("It is no longer there: send it again.")
+    )
+    assert about_skipped(skipped, words_in("de")) == (
+        "Mit dem Sticker Wave konnte ich nichts anfangen. Es ist nicht mehr da: Schick es noch einmal."
+    )
+    # A file may have any name, also that of something that the catalogue knows.
+    named_alike = SkippedPhoto("small", sentence("It is no longer there: send it again."))
+    assert "Mit small konnte" in about_skipped(named_alike, words_in("de"))
 
 
 @given(st.text())
@@ -97,8 +117,9 @@ def test_what_is_no_photo_says_why(data: bytes) -> None:
     skipped = normalise(data, "cat.png")
     assert isinstance(skipped, SkippedPhoto)
     assert skipped.name == "cat.png"
-    assert skipped.reason[0].islower()
-    assert not skipped.reason.endswith(".")
+    said = about_skipped(skipped, ENGLISH)
+    assert said.startswith("I could not use cat.png. Th")
+    assert said.endswith(".")
 
 
 def test_a_minute_is_the_last_minute(clock: Clock) -> None:

@@ -9,7 +9,7 @@ from bot.conversation.channel_settings import Mode
 from bot.conversation.limits import Limits
 from bot.conversation.requests import Refusal, Request, RequestState, can_regenerate
 from tests.bot.conversation.chats import ANNA, BEN, CHANNEL, DIRECT, Clock, View, on_loop
-from tests.bot.conversation.test_service import Scene, scene
+from tests.bot.conversation.scenes import Scene, scene
 from tests.fake_engine import Cut
 
 

@@ -9,7 +9,7 @@ from bot.conversation.channel_settings import History
 from bot.conversation.messages import Reference
 from bot.conversation.window import HISTORY_LIMIT
 from tests.bot.conversation.chats import ANNA, BEN, CHANNEL, DIRECT, THREAD, Clock, on_loop
-from tests.bot.conversation.test_service import scene
+from tests.bot.conversation.scenes import scene
 from tests.fake_engine import FakeEngine
 
 TO_BOT = {"place": CHANNEL, "mentions_bot": True}

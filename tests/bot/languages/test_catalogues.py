@@ -12,10 +12,11 @@ from babel.messages.catalog import Message
 from babel.messages.plurals import get_plural
 from discord import app_commands
 
-from bot.bridge.commands import CatalogueTranslator
-from bot.languages import words as words_module
+from bot.bridge.commands import CatalogueTranslator, labelled
 from bot.languages.update import extracted, read
-from bot.languages.words import SOURCE, languages, words_in
+from bot.languages.words import SOURCE, Sentence, languages, words_in
+from inference.errors import QueueFullError
+from inference.pictures import too_many_bytes
 
 OTHERS = [language for language in languages() if language != SOURCE]
 
@@ -28,8 +29,8 @@ def values(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
 
-def test_there_is_english_and_arabic() -> None:
-    assert {"en", "ar"} <= set(languages())
+def test_there_is_english_arabic_and_german() -> None:
+    assert {"en", "ar", "de"} <= set(languages())
     assert len(list(extracted())) > 150
 
 
@@ -92,29 +93,51 @@ def test_numbers_choose_their_forms() -> None:
     assert english.percent(0.667) == "67%"
 
 
-def test_names_of_commands_are_lower_case_without_spaces() -> None:
-    """As Discord wants them, in every language."""
-    names = {"ask", "caption", "story", "mode", "set", "show", "labels", "add", "remove", "prefix", "clear"}
-    names |= {"examples", "list", "settings", "reset", "help", "queue", "stats"}
-    for language in OTHERS:
-        for name in names:
-            said = words_in(language).said(name)
-            assert re.fullmatch(r"[-\w]{1,32}", said), said
-            assert said == said.lower()
+COMMAND = re.compile(r"(?<!\w)/(?:(?:mode|labels|prefix|examples|forget|retention) )?[a-z]+")
 
 
-def test_commands_are_localised_for_a_language_of_discords(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("language", OTHERS)
+def test_commands_in_sentences_keep_their_names(language: str) -> None:
+    """Discord shows them to each reader by the name in the reader's language (`CommandMentions`)."""
+    named = [message for message in read(language) if message.id and COMMAND.search(forms(message.id)[0])]
+    assert len(named) > 5
+    for message in named:
+        for said, meant in zip(forms(message.string), forms(message.id), strict=False):
+            assert all(name in said for name in COMMAND.findall(meant)), said
+
+
+def test_sentences_of_the_model_are_said_with_their_values() -> None:
+    for error, said in (
+        (too_many_bytes(2_500_000_000), "Die Bilddatei ist zu groß, höchstens 2.384,186 MB sind möglich: "),
+        (
+            QueueFullError("{number} requests are waiting already: ask again in a moment.", number=1200),
+            "1.200",
+        ),
+    ):
+        assert said in words_in("de").said(Sentence(error.message, error.values))
+    assert str(too_many_bytes(2_500_000)).startswith("The picture's file is too large, at most 2.38 MB are")
+
+
+def test_languages_that_discord_does_not_have_name_no_commands() -> None:
+    """Discord refuses a registration with a language that it does not know."""
+    assert "ar" not in {locale.value for locale in discord.Locale}
+
+
+def test_commands_are_localised() -> None:
     translator = CatalogueTranslator()
     context = app_commands.TranslationContext(app_commands.TranslationContextLocation.other, data=None)
 
-    def translated(locale: discord.Locale) -> str | None:
-        text = app_commands.locale_str("Have a picture described")
+    def translated(text: str | app_commands.locale_str, locale: discord.Locale) -> str | None:
+        text = text if isinstance(text, app_commands.locale_str) else app_commands.locale_str(text)
         return asyncio.run(translator.translate(text, locale, context))
 
-    assert translated(discord.Locale.german) is None
-    assert translated(discord.Locale.british_english) is None
-    # Discord has no Arabic yet; a language that it has gets what its catalogue says.
-    arabic = words_in("ar")
-    monkeypatch.setattr("bot.bridge.commands.words_in", lambda *_: arabic)
-    assert translated(discord.Locale.german) == "اطلب وصف صورة"
-    assert words_module.name_of("ar") == "العربية"
+    german = discord.Locale.german
+    assert translated("Have a picture described", german) == "Ein Bild beschreiben lassen"
+    assert translated("mode", german) == "modus"
+    choice = labelled("caption", "describes each picture in a sentence")
+    assert str(choice) == "caption: describes each picture in a sentence"
+    assert translated(choice, german) == "caption: beschreibt jedes Bild in einem Satz"
+    for nothing_else_to_say in ("text", "a sentence that is in no catalogue"):
+        assert translated(nothing_else_to_say, german) is None
+    for spoken_as_in_the_code in (discord.Locale.british_english, discord.Locale.japanese):
+        assert translated("Have a picture described", spoken_as_in_the_code) is None

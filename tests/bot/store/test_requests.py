@@ -148,7 +148,7 @@ async def test_an_edit_and_the_request_it_opens_again_come_together(
 
     async with open_store(tmp_path) as store:
         await answered(store, said(10, "Waht?"), "A house.", 11)
-        for step in ("write_message", "requests"):
+        for step in ("write_messages", "requests"):
             with monkeypatch.context() as broken:
                 broken.setattr(f"bot.store.requests.{step}", fail)
                 with pytest.raises(OSError, match="ends"):
@@ -182,7 +182,7 @@ async def test_a_question_is_recorded_with_its_request_or_not_at_all(
 
     async with open_store(tmp_path) as store:
         with monkeypatch.context() as broken:
-            broken.setattr("bot.store.requests.write_message", fail)
+            broken.setattr("bot.store.requests.write_messages", fail)
             with pytest.raises(OSError, match="ends"):
                 await store.open_request(said(10), [])
         assert await store.message(10) is None

@@ -218,7 +218,7 @@ def test_a_request_that_fails_by_itself_is_only_its_own_failure(tmp_path: Path) 
 
     async def main() -> None:
         async with bot(tmp_path, machine) as it:
-            assert "failed on this request" in await it.answered(await it.ask("too much?"))
+            assert notes.OUR_FAILURE in await it.answered(await it.ask("too much?"))
             assert machine.loads == 1
             assert await it.health() == (200, ALL_WELL)
 

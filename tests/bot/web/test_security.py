@@ -90,7 +90,7 @@ async def test_large_uploads_are_skipped_without_being_kept(
     async with playground(engine, tmp_path) as url, visitor(url) as anna:
         answer = await anna.finished("What is this?", red, large)
         assert answer["text"] == "A square."
-        assert "larger than" in answer["notes"][0]
+        assert "too large, at most 0.095 MB" in answer["notes"][0]
         assert engine.pictures(0) == 1
         only = await anna.finished("And this?", large)
         assert only["state"] == "failed"

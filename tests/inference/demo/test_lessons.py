@@ -8,8 +8,11 @@ from collections.abc import Sequence
 
 from inference import tasks
 from inference.demo import questions, smalltalk
-from inference.demo.lessons import SLOT, Lesson, Taught, conversation, few_shot, single_task
-from inference.demo.wording import caption
+from inference.demo.conversations import conversation
+from inference.demo.few_shots import few_shot
+from inference.demo.lesson import SLOT, Lesson, Taught
+from inference.demo.lessons import single_task
+from inference.demo.wording import caption, place
 from inference.demo.world import COLOURS, SHAPES, Scene, Thing, random_scene
 from inference.prompt import END_OF_UTTERANCE
 
@@ -37,27 +40,97 @@ def test_answers_are_true() -> None:
     assert answers(questions.colour, "the cat") == {"no cat"}
     assert answers(questions.where, "the fish") == {"bottom"}
     assert answers(questions.shape_of_colour, "red") == {"circle"}
+    assert answers(questions.shape_of_colour, "blue") == {"a star and a fish"}
     assert answers(questions.shape_of_colour, "green") == {"nothing"}
-    assert answers(questions.what_at, "the top left") == {"a red circle"}
-    assert answers(questions.what_at, "the centre") == {"nothing"}
+    assert answers(questions.what_at, r"^What.* the top left\?") == {"a red circle"}
+    assert answers(questions.what_at, r"^What.* the centre\?") == {"nothing"}
+    assert answers(questions.what_at, r"^What.* the left side") == {"a red circle"}
+    assert answers(questions.what_at, r"^What.* the bottom\?") == {"a blue fish"}
+    assert answers(questions.what_at, r"^Is there .* the top\?") == {"yes"}
+    assert answers(questions.what_at, "^Is there .* the (top|upper|bottom|lower) right") == {"no"}
+    assert answers(questions.what_beside, "above the fish") == {"a red circle and a blue star"}
+    assert answers(questions.what_beside, "under the circle") == {"a blue star and a blue fish"}
+    assert answers(questions.what_beside, "to the left of the circle") == {"nothing"}
+    assert absent(questions.what_beside) > {"no boat"}
+    assert answers(questions.describe_one, "the star") == {"small and blue"}
+    assert answers(questions.which_shapes, "") == {"circle, star and fish"}
+    assert answers(questions.which_colours, "") == {"red and blue"}
+    assert answers(questions.extreme, "smallest") == {"blue star"}
+    assert answers(questions.extreme, "biggest") == {"red circle and blue fish"}
     assert answers(questions.count, "") == {"3"}
     assert answers(questions.count_some, "blue things") == {"2"}
     assert answers(questions.count_some, "cars") == {"0"}
-    assert answers(questions.size, "the star") == {"small"}
+    assert answers(questions.count_some, "blue stars") == {"1"}
+    assert answers(questions.count_some, "big things") == {"2"}
+    assert answers(questions.count_some, "animals") == {"1"}
+    assert answers(questions.count_some, "plants") == {"0"}
+    assert answers(questions.size, "(What size is|How big is) the star") == {"small"}
+    assert answers(questions.size, r"^Is the star (big|large)\?") == {"no"}
     assert answers(questions.exists, "a fish") == {"yes"}
-    assert answers(questions.exists, "a house") == {"no"}
-    assert answers(questions.background, "") == {"white"}
+    assert answers(questions.exists, "(a house|any houses)") == {"no"}
+    assert answers(questions.exists, "an animal") == {"yes"}
+    assert answers(questions.exists, "(a plant|any vehicles)") == {"no"}
+    assert answers(questions.exists, "(anything|something) blue") == {"yes"}
+    assert answers(questions.exists, "(anything|something) green") == {"no"}
+    assert answers(questions.background, "^What") == {"white"}
+    assert answers(questions.background, "grey") == {"no"}
+    assert answers(questions.alike, "same shape") == {"no"}
+    assert answers(questions.alike, "same colour") == {"yes"}
+    assert answers(questions.comparison, "smaller, the star or the fish") == {"star"}
+    assert answers(questions.comparison, "circle (bigger|larger) than the fish") == {"no"}
+    assert answers(questions.comparison, "circle (bigger|larger) than the star") == {"yes"}
+    assert answers(questions.comparison, "the star and the fish have the same colour") == {"yes"}
     assert answers(questions.is_colour, "the circle red") == {"yes"}
     assert answers(questions.is_colour, "the circle green") == {"no"}
     assert answers(questions.relation, "the circle above the star") == {"yes"}
     assert answers(questions.relation, "the circle to the right of the fish") == {"no"}
 
 
+def absent(make: questions.Maker) -> set[str]:
+    """What is answered about things that are not there."""
+    return {answer for answer in answers(make, "") if answer.startswith("no ")}
+
+
+def test_where_neither_of_two_is_above_the_other_the_answer_is_how_they_stand() -> None:
+    level = Scene((Thing("star", "red", "big", 3), Thing("fish", "green", "big", 5)), "white")
+    told = asked(questions.relation, "the star (above|below) the fish", level)
+    assert {question.sentence for question in told} == {"No, the star is to the left of the fish."}
+
+
+def test_everything_that_an_answer_describes_is_there() -> None:
+    rng = random.Random(8)
+    described = re.compile(r"(small|big) (\w+) (\w+) ((?:in|at|on) the [a-z ]+?)(?=,|\.| and |, on )")
+    found = 0
+    for _ in range(3000):
+        scene = random_scene(rng)
+        question = questions.random_question(scene, rng)
+        leaning = questions.follow_up(question, scene, rng)
+        there = {(t.size, t.colour, t.shape, place(t.cell)) for t in scene.things}
+        for sentence in (question.sentence, leaning.sentence if leaning else ""):
+            told = set(described.findall(sentence))
+            assert told <= there, sentence
+            found += len(told)
+    assert found > 900
+
+
 def test_two_of_a_shape_are_not_taken_for_one() -> None:
     twins = Scene((Thing("star", "red", "big", 0), Thing("star", "green", "big", 8)), "white")
-    assert answers(questions.colour, "the stars", twins) == {"red and green"}
-    assert not asked(questions.size, "", twins)
-    assert answers(questions.count_some, "stars", twins) == {"2"}
+    assert answers(questions.colours_of_several, "", twins) == {"red and green"}
+    assert answers(questions.places_of_several, "", twins) == {"top left and bottom right"}
+    assert answers(questions.size, "star", twins) == set()
+    assert answers(questions.count_some, "red stars", twins) == {"1"}
+    assert answers(questions.count_some, "(many|the) stars", twins) == {"2"}
+    assert {q.sentence for q in asked(questions.alike, "shape", twins)} == {"Yes, there are two stars."}
+
+
+def test_captions_group_what_has_one_shape() -> None:
+    def drawn(*shapes: str) -> Scene:
+        return Scene(tuple(Thing(shape, "red", "big", i) for i, shape in enumerate(shapes)), "white")
+
+    assert caption(drawn("star", "fish", "star")) == "two stars and a fish"
+    assert caption(drawn("fish", "star", "car", "star")) == "a fish, two stars and a car"
+    assert caption(drawn("square", "square")) == "two red squares"
+    assert caption(drawn("star", "fish", "car", "cat")) == "a star, fish, car and cat"
 
 
 def test_follow_ups_lean_on_the_turn_before() -> None:
@@ -88,6 +161,14 @@ def test_conversations_are_laid_out_as_the_task_lays_them_out() -> None:
         last = max(i for i, turn in enumerate(turns) if turn.speaker == "User")
         prompt = tasks.conversation(turns[: last + 1]).prompt
         assert flat(prompt) == flat(lesson.items[:-1])
+
+
+def test_some_conversations_are_as_long_as_threads() -> None:
+    rng = random.Random(1)
+    pool = [random_scene(rng) for _ in range(4)]
+    lengths = [len(turns_of(conversation(pool, 0, rng))) // 2 for _ in range(400)]
+    assert max(lengths) > 20
+    assert sum(length > 12 for length in lengths) < 40
 
 
 def turns_of(lesson: Lesson) -> list[tasks.Turn]:
@@ -122,10 +203,11 @@ def flat(items: Sequence[object]) -> str:
 
 def test_each_lesson_names_its_pictures_and_teaches_something() -> None:
     rng = random.Random(9)
-    pool = [random_scene(rng) if rng.random() > 0.1 else None for _ in range(12)]
+    pool = [None, *(random_scene(rng) for _ in range(11))]
     kinds: set[str] = set()
     for _ in range(600):
-        for lesson in (conversation(pool, 0, rng), single_task(pool, rng.randrange(12), rng)):
+        at = rng.randrange(12)
+        for lesson in (conversation(pool, at, rng), single_task(pool, at, rng)):
             slots = sum(item is SLOT for item in lesson.items)
             assert slots == len(lesson.pictures)
             assert all(0 <= picture < len(pool) for picture in lesson.pictures)

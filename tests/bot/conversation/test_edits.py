@@ -1,0 +1,78 @@
+"""What is edited or deleted changes the history, and the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from bot.conversation.requests import Request, RequestState
+from tests.bot.conversation.chats import (
+    CHANNEL,
+    Clock,
+    on_loop,
+)
+from tests.bot.conversation.scenes import scene
+
+
+@on_loop
+async def test_an_edited_question_is_answered_anew(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock) as s:
+        message = clock.message("what is thsi?", "red")
+        request = await s.receive(message)
+        await s.answered(request)
+        # Discord says the same again when it has new links.
+        assert await s.service.edited(message, s.chat) is None
+        assert s.pictures.fetched == ["red"]
+
+        redone = await s.service.edited(replace(message, text="what is this?"), s.chat)
+        assert isinstance(redone, Request)
+        view = await s.answered(redone)
+        assert s.engine.shown(1) == "User:[red]what is this?</u>\nAssistant:"
+        assert view.outcome.text == "Answer 2."
+        assert s.engine.asked[1][1].temperature == 0.0
+
+
+@on_loop
+async def test_an_edit_while_it_is_answered(folder: Path, clock: Clock) -> None:
+    never = asyncio.Event()
+    async with scene(folder, clock, ["Wro", never], "Right.") as s:
+        message = clock.message("what is 1+2?")
+        request = await s.receive(message)
+        first = s.chat.views[request.id]
+        await s.engine.until_asked(1)
+        redone = await s.service.edited(replace(message, text="what is 1+1?"), s.chat)
+        assert isinstance(redone, Request)
+        assert first.calls[-1][0] == "suspend"
+        view = await s.answered(redone)
+        assert (view.outcome.state, view.outcome.text) == (RequestState.DONE, "Right.")
+        assert s.engine.cancelled == 1
+
+
+@on_loop
+async def test_an_edit_can_make_a_question_of_a_message_for_a_while(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock) as s:
+        message = clock.message("what is this?", place=CHANNEL)
+        assert await s.service.receive(message, s.chat) is None
+        mentioned = replace(message, mentions_bot=True)
+        request = await s.service.edited(mentioned, s.chat)
+        assert isinstance(request, Request)
+        old = clock.message("what is this?", place=CHANNEL)
+        clock.passes(hours=2)
+        assert await s.service.edited(replace(old, mentions_bot=True), s.chat) is None
+
+
+@on_loop
+async def test_a_message_deleted_while_its_picture_is_fetched(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock) as s:
+        gate = s.pictures.gates["red"] = asyncio.Event()
+        message = clock.message("what is this?", "red")
+        received = asyncio.create_task(s.service.receive(message, s.chat))
+        await s.pictures.held.wait()
+        deleted = asyncio.create_task(s.service.erasing.deleted(message.id))
+        await asyncio.sleep(0)
+        gate.set()
+        assert await received is None
+        await deleted
+        assert await s.store.message(message.id) is None
+        assert s.engine.asked == []
