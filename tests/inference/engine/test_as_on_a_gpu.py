@@ -121,14 +121,21 @@ def test_passes_are_read_alike_whatever_was_read_before(
     passes: list[tuple[list[Chunk], list[int]]] = [
         ([long, short], [17, 20]),
         ([short, further], [2, 7]),
-        ([short], []),
+        ([Chunk([350, 351], 3, pages[2:3], [2, 2])], []),
         (many, [prefill.RECORDED_SEQUENCES]),
     ]
     used = record(stepped, monkeypatch)
+    keys = machine.memory.own[0].keys.flatten(0, 1)
     for each in passes:
         logits = []
+        stored = {
+            chunk.pages[at // 16] * 16 + at % 16 for chunk in each[0] for at in range(chunk.start, chunk.end)
+        }
         for kernels in (False, True):  # Each goes on from the pages that the other has left.
             monkeypatch.setattr(dispatch, "uses_kernels", lambda _, kernels=kernels: kernels)
+            before = keys.clone()
             logits.append(machine.passes.read(*each))
+            changed = (keys != before).flatten(1).any(dim=1).nonzero()[:, 0].tolist()
+            assert {slot for slot in changed if slot >= 16} <= stored  # page 0 is nobody's
         torch.testing.assert_close(*logits, rtol=1e-4, atol=1e-4)
     assert used == [24, 8, 8]

@@ -305,13 +305,13 @@ def test_a_beginning_makes_way_for_one_that_goes_on_from_it() -> None:
     pool = PagePool(10)
     prefixes = Prefixes(pool, 4)
     pages = pool.take(3)
-    for length in (20, 40, 30, 40):
+    for length, remembered in ((20, 20), (40, 40), (30, 40), (40, 40)):
         prefixes.remember(beginning([1] * length, " " * length), pages)
-    assert [len(each.token_ids) for each in prefixes] == [40]
+        assert [len(each.token_ids) for each in prefixes] == [remembered]
     prefixes.remember(beginning([1] * 39 + [2], " " * 40), pages)
     assert len(prefixes) == 2
     prefixes.forget_in(pages[2:])
-    assert len(prefixes) == 0
+    assert len(prefixes) == len(prefixes._with_start) == 0
     pool.release(pages)
     assert pool.free == pool.size
 
