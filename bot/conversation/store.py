@@ -100,6 +100,10 @@ class RequestStore(Protocol):
 
     async def start_request(self, request_id: int) -> None: ...
 
+    async def expect_answer_message(self, request_id: int, after: int) -> None:
+        """A message with a part of the answer is about to be posted, with an id above this one."""
+        ...
+
     async def add_answer_message(self, request_id: int, message_id: int) -> None:
         """Another of the bot's messages holds a part of the answer."""
         ...
