@@ -20,6 +20,9 @@ from inference.errors import CheckpointError, PictureError
 
 log = logging.getLogger(__name__)
 _header_lock = threading.Lock()
+# A picture that was opened but not yet read is read at its first use, which Pillow does not guard: two
+# threads that use it at once would read one file from two places. Its address chooses the picture's lock.
+_reading_locks = tuple(threading.Lock() for _ in range(61))
 
 MAX_BYTES: Final = 25 * 1024 * 1024
 MAX_PIXELS: Final = 50_000_000
@@ -75,7 +78,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """The image in mode RGB as a person sees it: turned upright by its EXIF, transparency on white.
 
     Values of more than 8 bits are scaled, not cut off: 16-bit modes by their full range, 32-bit and float
-    ones by the least of 1, 255 and 65535 that holds them all.
+    ones by the least of 1, 255 and 65535 that holds them all. Several threads may give the same image.
 
     Raises:
         PictureError: its data are damaged or incomplete, or it has no pixels.
@@ -83,8 +86,9 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if not image.width or not image.height:
         raise PictureError("The picture has no pixels: send another one.")
     try:
-        image.load()
-        image = _upright(image)
+        with _reading_locks[id(image) % len(_reading_locks)]:
+            image.load()
+            image = _upright(image)
         if image.mode.startswith(("I", "F")):
             image = _eight_bits(image)
         if image.has_transparency_data:

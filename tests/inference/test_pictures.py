@@ -5,6 +5,7 @@ import io
 import json
 import struct
 import sys
+import threading
 import warnings
 import zlib
 from collections.abc import Callable
@@ -297,6 +298,26 @@ def test_the_image_given_stays_as_it_was() -> None:
     assert pixels(to_rgb(image)).tolist() == [[[255] * 3] * 2]
     assert image.info == {"transparency": (0, 0, 0)}
     assert np.asarray(image).max() == 0
+
+
+def test_threads_may_share_an_image_that_is_not_read_yet() -> None:
+    shades = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    file = io.BytesIO()
+    Image.fromarray(shades).save(file, "PNG", exif=exif)
+    expected = np.rot90(shades, -1)
+    together = threading.Barrier(4)
+
+    def convert(image: Image.Image) -> Image.Image:
+        together.wait(timeout=30)
+        return to_rgb(image)
+
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(20):
+            image = Image.open(io.BytesIO(file.getvalue()))
+            for converted in [threads.submit(convert, image) for _ in range(4)]:
+                np.testing.assert_array_equal(np.asarray(converted.result(timeout=30)), expected)
 
 
 def test_opening_in_many_threads_leaves_the_warning_filters() -> None:
