@@ -76,6 +76,10 @@ async def test_everything_fits_on_a_phone(tmp_path: Path, language: str) -> None
             await page.locator("#mode").select_option(mode)
             await upload(page, drawing("red"))
             assert await page.evaluate(OVERFLOWS) is False
+        for other in ("privacy", "status"):
+            await page.goto(f"{page.url.rpartition('/')[0]}/{other}")
+            await page.locator("nav.pages").wait_for()
+            assert await page.evaluate(OVERFLOWS) is False
 
 
 @on_loop
