@@ -18,7 +18,8 @@ from playwright.async_api import expect
 
 from tests.bot.web.test_playground import PHONE, ask, browsing, upload
 
-OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+OVERFLOWS = "document.documentElement.scrollWidth > screen.width"
+"""On a phone a page is made as wide as its widest part, so it never seems too wide to itself."""
 
 
 @on_loop
@@ -63,14 +64,42 @@ async def test_everything_fits_on_a_phone(tmp_path: Path, language: str) -> None
         assert await page.evaluate(OVERFLOWS) is False
         await page.locator("#welcome-draw").click()
         assert await page.evaluate(
-            """() => [...document.querySelectorAll("#sketch button, #sketch label")].every((one) =>
-              one.getBoundingClientRect().left >= 0 && one.getBoundingClientRect().right <= innerWidth)"""
+            """() => {
+              const dialog = document.querySelector("#sketch").getBoundingClientRect();
+              const parts = [...document.querySelectorAll("#sketch button, #sketch label")];
+              return parts.map((one) => one.getBoundingClientRect())
+                .every(({ left, right }) => left > dialog.left && right < dialog.right);
+            }"""
         )
         await page.locator("#close").click()
         for mode in ("classify", "prompted-caption", "few-shot"):
             await page.locator("#mode").select_option(mode)
             await upload(page, drawing("red"))
             assert await page.evaluate(OVERFLOWS) is False
+        for other in ("privacy", "status"):
+            await page.goto(f"{page.url.rpartition('/')[0]}/{other}")
+            await page.locator("nav.pages").wait_for()
+            assert await page.evaluate(OVERFLOWS) is False
+
+
+@on_loop
+async def test_labels_stand_on_the_pages_side(tmp_path: Path) -> None:
+    async with browsing(FakeEngine(), tmp_path, locale="ar") as page:
+        await expect(page.locator("html")).to_have_attribute("dir", "rtl")
+        await page.locator("#mode").select_option("classify")
+        await page.locator("#labels").fill("house، شجرة")
+        await upload(page, drawing("red"))
+        await page.locator("#send").click()
+        labels = page.locator(".ranking bdi")
+        await expect(labels).to_have_count(2)
+        sides = [
+            await label.evaluate(
+                """one => { const words = document.createRange(); words.selectNodeContents(one);
+                return Math.round(words.getBoundingClientRect().right); }"""
+            )
+            for label in await labels.all()
+        ]
+        assert sides[0] == sides[1]
 
 
 @on_loop
