@@ -65,6 +65,7 @@ class Steering(commands.Cog):
             case Action.ACCEPT:
                 assert interaction.message is not None
                 words = await words_for(interaction)
+                await service.settled(pressed.request_id)  # the button is seen before its answer is recorded
                 said = await accept_alt_text(interaction.message, self.client.store, words)
                 await self.client.store.keep_feedback(pressed.request_id, interaction.user.id, liked=True)
                 await say_privately(interaction, said)

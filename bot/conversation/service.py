@@ -89,6 +89,10 @@ class ReplyService:
         """Ends a request, waiting or running, and keeps what there is of its answer; False if it is over."""
         return await self._runs.end(request_id, RequestState.STOPPED)
 
+    async def settled(self, request_id: int) -> bool:
+        """Whether the request is over and recorded; one that is just ending is waited for."""
+        return await self._runs.settled(request_id)
+
     async def look_up_owed(self) -> None:
         """Has to be called before anything is received: what is owed then is from before the start.
 
