@@ -7,8 +7,9 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+AUDIT := .venv-audit
 
-.PHONY: demo test soak fuzz lint format clean
+.PHONY: demo test soak fuzz audit lint format clean
 .DEFAULT_GOAL := demo
 
 demo: $(INSTALLED)
@@ -27,6 +28,12 @@ fuzz: $(INSTALLED)
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),20000) OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet --capture=no \
 		--timeout 7200 -o faulthandler_timeout=7200 tests/fuzz
 
+# Whether the pinned packages have known vulnerabilities, where the index or osv.dev can be asked.
+audit:
+	@test -x $(AUDIT)/bin/pip-audit || { $(PYTHON) -m venv $(AUDIT) && \
+		$(AUDIT)/bin/pip install --quiet --disable-pip-version-check "pip-audit>=2.7,<3"; }
+	@$(AUDIT)/bin/python tests/audit.py
+
 lint: $(INSTALLED)
 	@echo "ruff, mypy, import-linter"
 	@$(BIN)/ruff check --quiet .
@@ -39,7 +46,7 @@ format: $(INSTALLED)
 	@$(BIN)/ruff format --quiet .
 
 clean:
-	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(AUDIT) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
 	@find bot inference tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # torch first and by itself: a CPU build that is already at hand satisfies the exact pin, and what follows

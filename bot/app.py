@@ -81,14 +81,15 @@ async def core(
         SqlStore.open(settings.store.url) as store,
         RevivedEngine(partial(open_engine, settings.model)) as engine,
     ):
+        limits, defaults, retention_days = answering(settings)
         service = ReplyService(
             store,
             fetcher,
             engine,
-            Limits(**settings.limits.model_dump()) if limited else UNLIMITED,
+            limits if limited else UNLIMITED,
             base=not was_trained_on_turns(engine),
-            defaults=ChannelSettings(**settings.replies.model_dump()),
-            retention_days=settings.privacy.retention_days,
+            defaults=defaults,
+            retention_days=retention_days,
             on_outcome=metrics.count_outcome,
         )
         await service.look_up_owed()
@@ -102,6 +103,15 @@ async def core(
         finally:
             logging.getLogger().removeHandler(errors)
             await service.close(grace=0)
+
+
+def answering(settings: Settings) -> tuple[Limits, ChannelSettings, int]:
+    """What the service is told of the settings, which may change: limits, defaults, days of retention."""
+    return (
+        Limits(**settings.limits.model_dump()),
+        ChannelSettings(**settings.replies.model_dump()),
+        settings.privacy.retention_days,
+    )
 
 
 async def serve_playground(

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -159,6 +160,13 @@ class IdeficsClient(commands.AutoShardedBot):
     def hears(self) -> bool:
         """Every shard has had something from Discord lately; if nothing happens, a heartbeat's answer."""
         return bool(self.shards) and all(_silent_seconds(shard) < SILENT_S for shard in self.shards.values())
+
+    def change(self, *, ping_author: bool, policy_url: str | None) -> None:
+        """For answers that begin from now on; see `__init__`."""
+        self.policy_url = policy_url
+        self.audience = replace(self.audience, ping_author=ping_author)
+        assert self.allowed_mentions is not None
+        self.allowed_mentions = self.allowed_mentions.merge(discord.AllowedMentions(replied_user=ping_author))
 
     async def setup_hook(self) -> None:
         if not self.address.is_discords_own:

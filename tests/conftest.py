@@ -6,10 +6,15 @@ import os
 
 import pytest
 import torch
+from hypothesis import settings
 
 # Triton decides when it is imported, which bitsandbytes does, whether it compiles or interprets.
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
+
+# The machine may have other things to do.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # The second line is what Rich and Typer ask before they look at the terminal.
 NOT_FOR_TESTS = {

@@ -14,6 +14,7 @@ import discord
 
 from bot.bridge.buttons import Controls, buttons
 from bot.bridge.errors import Code
+from bot.bridge.lost_messages import find_lost, leave_word
 from bot.conversation.messages import created_at
 from bot.conversation.requests import Request
 from bot.conversation.store import Store
@@ -31,9 +32,6 @@ Channel = (
 
 EDITABLE_FOR = timedelta(minutes=59)
 """Edits of messages older than an hour have a limit of their own."""
-
-LOOK_FORWARD = 100
-"""Messages after a question among which its answer is looked for after a start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +105,8 @@ class AnswerMessages:
             discord.HTTPException: Discord refused it for a reason that is not a person's doing.
         """
         if self.request.taken_up and not self._parts and not self._looked_for_lost:
-            self._looked_for_lost = True
             await self._find_lost()
+            self._looked_for_lost = True
         for index, content in enumerate(contents):
             if self.gone:
                 return
@@ -127,29 +125,17 @@ class AnswerMessages:
         self.gone = True
 
     async def _find_lost(self) -> None:
-        """The program may have ended between posting a message and recording it.
-
-        Discord knows a message by its nonce for some minutes only; loading a large model takes longer.
-        """
-        question = discord.Object(self.request.question_id)
-        try:
-            async for message in self.channel.history(after=question, limit=LOOK_FORWARD, oldest_first=True):
-                reference = message.reference
-                if (
-                    message.author.id == self.own_id
-                    and reference is not None
-                    and reference.message_id == question.id
-                ):
-                    self._parts.append(_Part(self.channel.get_partial_message(message.id), ours=True))
-                    await self.store.add_answer_message(self.request.id, message.id)
-                    return
-        except discord.HTTPException as error:
-            log.info("Cannot look for an answer in channel %s: %s", self.channel.id, error)
+        lost = await find_lost(self.channel, self.request, self.own_id)
+        if lost is not None:
+            self._parts.append(_Part(self.channel.get_partial_message(lost), ours=True))
+            await self.store.add_answer_message(self.request.id, lost)
 
     def _view(self, controls: Controls | None) -> discord.ui.View | None:
         return None if controls is None else buttons(self.request, controls)
 
     async def _create(self, index: int, wanted: _Wanted) -> None:
+        if index == 0:
+            await leave_word(self.request, self.store, self.now())
         reference = None
         if index == 0 and self.can_reply:
             reference = discord.MessageReference(

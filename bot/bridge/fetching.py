@@ -21,6 +21,7 @@ from inference.pictures import MAX_BYTES
 
 log = logging.getLogger(__name__)
 
+AT_A_TIME = 16
 TIMEOUT_S = 20.0
 MAX_REDIRECTS = 3
 _CHUNK = 64 * 1024
@@ -51,6 +52,7 @@ class MediaFetcher:
         self._resolver = resolver
         self._max_bytes = max_bytes
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._some = asyncio.Semaphore(AT_A_TIME)
 
     async def __aenter__(self) -> Self:
         resolver = self._resolver or (PublicResolver() if self._address.is_discords_own else None)
@@ -71,15 +73,20 @@ class MediaFetcher:
         self._decoders.shutdown(wait=False, cancel_futures=True)
 
     async def fetch(self, offer: PhotoOffer) -> StoredPhoto | SkippedPhoto:
+        # Some at a time: what was downloaded is in memory until it is decoded.
+        async with self._some:
+            return await self._fetch(offer)
+
+    async def _fetch(self, offer: PhotoOffer) -> StoredPhoto | SkippedPhoto:
         try:
             data = await self._download(offer)
         except _NotFetchedError as error:
             return SkippedPhoto(offer.name, error.reason)
         except TimeoutError:
-            log.warning("Fetching %s took longer than %s s", offer.url, self._timeout.total)
+            log.warning("Fetching %s took longer than %s s", _told(offer.url), self._timeout.total)
             return SkippedPhoto(offer.name, sentence("Loading it took too long: send it again."))
         except (aiohttp.ClientError, OSError):
-            log.warning("Fetching %s failed", offer.url, exc_info=True)
+            log.warning("Fetching %s failed", _told(offer.url), exc_info=True)
             return SkippedPhoto(offer.name, sentence("It could not be loaded from Discord: send it again."))
         return await asyncio.get_running_loop().run_in_executor(self._decoders, normalise, data, offer.name)
 
@@ -92,7 +99,7 @@ class MediaFetcher:
             raise _NotFetchedError(sentence("It is an animation (Lottie), not a picture."))
         for _ in range(MAX_REDIRECTS + 1):
             if not self._address.allows(url):
-                log.warning("Not fetched, as it is not on a host of the configured Discord: %s", url)
+                log.warning("Not fetched, as it is not on a host of the configured Discord: %s", _told(url))
                 raise _NotFetchedError(sentence("It is not on Discord's own servers: send it as a file."))
             async with self._session.get(url, allow_redirects=False) as response:
                 location = response.headers.get("Location")
@@ -100,7 +107,7 @@ class MediaFetcher:
                     url = url.join(URL(location, encoded=True))
                     continue
                 if response.status != 200:
-                    log.warning("Fetching %s: status %s", url, response.status)
+                    log.warning("Fetching %s: status %s", _told(url), response.status)
                     raise _NotFetchedError(
                         sentence("It is no longer there: send it again.")
                         if response.status in (403, 404, 410)
@@ -118,3 +125,9 @@ class MediaFetcher:
             if len(data) > self._max_bytes:
                 raise _NotFetchedError(too_large(self._max_bytes))
         return bytes(data)
+
+
+def _told(url: str | URL) -> str:
+    """Where a picture is, for the log: without its name, which a person gave it, and its signature."""
+    parsed = URL(url, encoded=True) if isinstance(url, str) else url
+    return f"{parsed.scheme}://{parsed.authority}{parsed.parent.raw_path}/…"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import discord
 
-from bot.app import Core, OpenEngine, core, serving_health, until_signalled
+from bot.app import Core, OpenEngine, answering, core, serving_health, until_signalled
 from bot.bridge.address import DiscordAddress
 from bot.bridge.fetching import MediaFetcher
 from bot.bridge.login import LoginError, check_login, explained
@@ -17,6 +19,7 @@ from bot.bridge.permissions import invite_url
 from bot.cli.configuration import configuration
 from bot.cli.failures import InputError
 from bot.cli.model import configured
+from bot.cli.reloading import Reloading, on_hangup
 from bot.client import IdeficsClient
 from bot.logs import configure_logs
 from bot.settings.loading import SettingsError
@@ -49,13 +52,18 @@ def run(config: Path | None, *, verbose: bool) -> None:
         configure_logs(settings.log, verbose=verbose)
         # The library misses what only voice needs.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
-        asyncio.run(until_signalled(serve_discord(settings, configured)))
+        read = partial(configuration, config)
+        asyncio.run(until_signalled(serve_discord(settings, configured, read=read)))
     except (SettingsError, LoginError, AddressError) as error:
         raise InputError(str(error)) from error
 
 
-async def serve_discord(settings: Settings, open_engine: OpenEngine) -> None:
+async def serve_discord(
+    settings: Settings, open_engine: OpenEngine, *, read: Callable[[], Settings] | None = None
+) -> None:
     """Serves until it is cancelled; answers under way are then given some seconds.
+
+    `read` reads the settings again when SIGHUP comes; None: they stay as they are.
 
     Raises:
         LoginError: the token is missing or wrong, or there is no Discord.
@@ -74,13 +82,20 @@ async def serve_discord(settings: Settings, open_engine: OpenEngine) -> None:
                 "discord": lambda: client.is_receiving(),
                 "events": lambda: client.hears(),
             }
+
+            def apply(changed: Settings) -> None:
+                parts.service.change(*answering(changed))
+                client.change(ping_author=changed.discord.ping_author, policy_url=changed.privacy.policy_url)
+
+            reloading = Reloading(settings, read or (lambda: settings), apply)
             async with serving_health(settings, listener, parts, checks):
-                try:
-                    await _connected(client, token, parts)
-                except discord.PrivilegedIntentsRequired:
-                    log.warning(WITHOUT_CONTENT)
-                    client = _client(settings, address, parts, message_content=False)
-                    await _connected(client, token, parts)
+                with on_hangup(reloading):
+                    try:
+                        await _connected(client, token, parts)
+                    except discord.PrivilegedIntentsRequired:
+                        log.warning(WITHOUT_CONTENT)
+                        client = _client(settings, address, parts, message_content=False)
+                        await _connected(client, token, parts)
 
 
 def _client(

@@ -11,6 +11,7 @@ from discord.ext import commands
 from bot.bridge.alt_text import accept_alt_text
 from bot.bridge.buttons import Action, AnswerButton
 from bot.bridge.commands import Interaction, RefusedError, polite, say_privately, words_for
+from bot.bridge.genuine import is_genuine
 from bot.bridge.permissions import moderates
 from bot.conversation.requests import Refusal, Request, RequestState
 
@@ -39,6 +40,10 @@ class Steering(commands.Cog):
         language = interaction.locale.value
         exempt = moderates(interaction.channel, interaction.user)
         result: Request | Refusal | None = None
+        if not await is_genuine(pressed, interaction, self.client.store):
+            log.warning("A press of %s by %s does not fit", pressed.item.custom_id, interaction.user.id)
+            words = await words_for(interaction)
+            raise RefusedError(words("Only the person who asked and moderators can do that."))
         if pressed.action in NEEDS_QUESTION and not await self._is_remembered(pressed.request_id):
             words = await words_for(interaction)
             raise RefusedError(words("I no longer have the question: ask it once more."))
@@ -60,6 +65,7 @@ class Steering(commands.Cog):
             case Action.ACCEPT:
                 assert interaction.message is not None
                 words = await words_for(interaction)
+                await service.settled(pressed.request_id)  # the button is seen before its answer is recorded
                 said = await accept_alt_text(interaction.message, self.client.store, words)
                 await self.client.store.keep_feedback(pressed.request_id, interaction.user.id, liked=True)
                 await say_privately(interaction, said)
@@ -88,7 +94,7 @@ class Steering(commands.Cog):
         if liked is None or event.emoji.is_custom_emoji() or event.user_id == self.client.own_id or is_bot:
             return
         request = await self.client.store.request_of_answer(event.message_id)
-        if request is None:
+        if request is None or await self.client.store.has_opted_out(event.user_id):
             return
         if given:
             await self.client.store.keep_feedback(request.id, event.user_id, liked=liked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from bot.conversation.limits import LimitKeeper, Limits
+from bot.conversation.limits import LimitKeeper
 from bot.conversation.messages import Person, Place, first_id_at
 from bot.conversation.requests import Refusal, Request
 from bot.conversation.running import Runs
@@ -16,13 +16,10 @@ _DAY = timedelta(days=1)
 
 
 class Admission:
-    def __init__(
-        self, store: Store, runs: Runs, keeper: LimitKeeper, limits: Limits, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, store: Store, runs: Runs, keeper: LimitKeeper, now: Callable[[], datetime]) -> None:
         self._store = store
         self._runs = runs
         self._keeper = keeper
-        self._limits = limits
         self._now = now
 
     async def admit(
@@ -38,7 +35,7 @@ class Admission:
 
         `exempt`: the asker is a moderator, who is not limited where that is set.
         """
-        exempt = exempt and self._limits.moderators_exempt
+        exempt = exempt and self._keeper.limits.moderators_exempt
         refusal = self._keeper.admit(asker.id, place.server_id, words, exempt=exempt)
         if refusal is not None:
             return refusal
@@ -53,7 +50,7 @@ class Admission:
 
     async def _over_the_day(self, asker: Person, place: Place, words: Words) -> Refusal | None:
         since = first_id_at(self._now() - _DAY)
-        limit = self._limits.per_day_per_person
+        limit = self._keeper.limits.per_day_per_person
         if limit is not None:
             asked = await self._store.asked_since(since, person_id=asker.id, server_id=None)
             if asked >= limit:
@@ -64,7 +61,7 @@ class Admission:
                         limit,
                     )
                 )
-        limit = self._limits.per_day_per_server
+        limit = self._keeper.limits.per_day_per_server
         if limit is not None and place.server_id is not None:
             asked = await self._store.asked_since(since, person_id=None, server_id=place.server_id)
             if asked >= limit:

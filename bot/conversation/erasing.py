@@ -57,13 +57,13 @@ class Eraser:
         """A channel with its threads, or a thread, is gone from the chat, with all that was said there."""
         await self._end_in(lambda place: place_id in (place.id, place.parent_id))
         await self._store.forget_place(place_id)
-        await self._erase_traces()
+        await self.erase_traces()
 
     async def server_left(self, server_id: int) -> None:
         """The bot is no longer in the server."""
         await self._end_in(lambda place: place.server_id == server_id)
         await self._store.forget_server(server_id)
-        await self._erase_traces()
+        await self.erase_traces()
 
     async def forget_person(self, person_id: int, *, own_place: int | None = None) -> Amount:
         """Nothing of what the person said, showed and was answered is kept; returns how much it was.
@@ -73,20 +73,20 @@ class Eraser:
         await self._intake.delete(lambda message: message.author.id == person_id)
         await self._runs.forget_of(person_id)
         forgotten = await self._store.forget_person(person_id, own_place=own_place)
-        await self._erase_traces()
+        await self.erase_traces()
         return forgotten
 
     async def opt_out(self, person_id: int) -> Amount:
         """As `forget_person`, but what is being answered; and from now on as in `PersonalStore.opt_out`."""
         await self._intake.delete(lambda message: message.author.id == person_id)
         forgotten = await self._store.opt_out(person_id)
-        await self._erase_traces()
+        await self.erase_traces()
         return forgotten
 
     async def forget_expired(self) -> Amount:
         """Forgets what has been kept for as long as it may be, and the traces of all that was deleted."""
         forgotten = await self._store.forget_expired(self._now(), self.retention_days)
-        await self._erase_traces()
+        await self.erase_traces()
         if forgotten != Amount():
             log.info(
                 "Forgot %d messages, %d pictures and %d answers, which were kept for long enough",
@@ -96,11 +96,12 @@ class Eraser:
             )
         return forgotten
 
+    async def erase_traces(self) -> None:
+        """What was deleted is in no file any more, and neither at hand nor in the engine."""
+        await self._answerer.forget()
+        await self._store.erase_traces()
+
     async def _end_in(self, is_gone: Callable[[Place], bool]) -> None:
         """Nothing is taken in or answered any more in places that are gone."""
         await self._intake.delete(lambda message: is_gone(message.place))
         await self._runs.abandon(is_gone)
-
-    async def _erase_traces(self) -> None:
-        await self._answerer.forget()
-        await self._store.erase_traces()

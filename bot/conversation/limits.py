@@ -36,7 +36,7 @@ class LimitKeeper:
     """
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
-        self._limits = limits
+        self.limits = limits
         self._clock = clock
         self._of_person: Counter[int] = Counter()
         self._of_server: Counter[int] = Counter()
@@ -59,7 +59,7 @@ class LimitKeeper:
         return None
 
     def _objection(self, person_id: int, server_id: int | None, words: Words, now: float) -> str | None:
-        limits = self._limits
+        limits = self.limits
         if (most := limits.in_flight_per_person) is not None and self._of_person[person_id] >= most:
             return words.plural(
                 "You have {number} question waiting for an answer: ask again when it is answered.",

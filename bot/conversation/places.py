@@ -15,7 +15,7 @@ class Places:
     def __init__(self, store: PlaceStore, defaults: ChannelSettings) -> None:
         """`defaults`: for what neither thread, channel nor server have set."""
         self._store = store
-        self._defaults = defaults
+        self.defaults = defaults
 
     async def settings(self, place: Place) -> ChannelSettings:
         """What counts in a place, resolved."""
@@ -23,7 +23,7 @@ class Places:
 
     async def resolved(self, place: Place) -> Resolved:
         """The settings that count in a place, and where each comes from."""
-        return resolved(place, await self._store.settings(place), self._defaults)
+        return resolved(place, await self._store.settings(place), self.defaults)
 
     async def words(self, place: Place, language: str | None = None) -> Words:
         """The bot's own words in a place; `language` is the reader's, where it is known."""

@@ -75,7 +75,7 @@ class Receiver:
             return None
         async with self._intake.of(message) as reception:
             known = await self._store.message(message.id)
-            if known is not None and known.text == message.text and len(message.offers) <= len(known.photos):
+            if known is not None and known.text == message.text and len(message.offers) == len(known.photos):
                 return None
             request = await self._store.request_of_question(message.id)
             if request is not None:

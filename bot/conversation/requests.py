@@ -55,6 +55,8 @@ class Request:
     """Why there is nothing to ask the model; the notes say it to the asker."""
     taken_up: bool = False
     """It was accepted before the program started: some of its answer may be shown without being recorded."""
+    expected_after: int | None = None
+    """If some of its answer is shown without being recorded, that is perhaps by a message after this id."""
     mode: Mode | None = None
     """Of this question alone; None: as is set for the place."""
     version: int = 1

@@ -63,7 +63,7 @@ class ReplyService:
         self._answerer = Answerer(store, engine, base=base)
         self._places = places = Places(store, defaults or ChannelSettings())
         self._runs = runs = Runs(store, self._answerer, self._limits, places.settings, clock, on_outcome)
-        admission = Admission(store, runs, self._limits, limits, now)
+        admission = Admission(store, runs, self._limits, now)
         receiver = Receiver(store, self._intake, places, admission, runs, now)
         self.receive, self.edited = receiver.receive, receiver.edited
         self.settings, self.resolved, self.words = places.settings, places.resolved, places.words
@@ -89,6 +89,10 @@ class ReplyService:
         """Ends a request, waiting or running, and keeps what there is of its answer; False if it is over."""
         return await self._runs.end(request_id, RequestState.STOPPED)
 
+    async def settled(self, request_id: int) -> bool:
+        """Whether the request is over and recorded; one that is just ending is waited for."""
+        return await self._runs.settled(request_id)
+
     async def look_up_owed(self) -> None:
         """Has to be called before anything is received: what is owed then is from before the start.
 
@@ -113,6 +117,12 @@ class ReplyService:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._intake.drain(grace))
             group.create_task(self._runs.close(grace))
+
+    def change(self, limits: Limits, defaults: ChannelSettings, retention_days: int) -> None:
+        """From now on these count; see `__init__`."""
+        self._limits.limits = limits
+        self._places.defaults = defaults
+        self.erasing.retention_days = retention_days
 
     async def fitting_examples(self, place: Place) -> tuple[list[Example], list[Example]]:
         """The examples that hold in a place: those that the model is shown, and those that are dropped."""

@@ -49,7 +49,7 @@ class MessageStore(Protocol):
         ...
 
     async def newest_message_ids(self, place_id: int, limit: int) -> set[int]:
-        """Of the newest `limit` messages in a place, those that hold answers included."""
+        """Of the newest `limit` messages in a place, those included that hold finished answers."""
         ...
 
     async def photo_data(self, sha256: str) -> bytes | None: ...
@@ -99,6 +99,10 @@ class RequestStore(Protocol):
         ...
 
     async def start_request(self, request_id: int) -> None: ...
+
+    async def expect_answer_message(self, request_id: int, after: int) -> None:
+        """A message with a part of the answer is about to be posted, with an id above this one."""
+        ...
 
     async def add_answer_message(self, request_id: int, message_id: int) -> None:
         """Another of the bot's messages holds a part of the answer."""

@@ -11,8 +11,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
+from bot.settings.secrets import UnguardedError, check_guarded, read_secret
 from bot.settings.sections import PREFIX, TOKEN_VARIABLE, Settings
 
 DEFAULT_FILE = Path("idefics-bot.toml")
@@ -27,16 +28,36 @@ def load_settings(file: Path | None = None) -> Settings:
     """Reads `file`, else the file that IDEFICS_BOT_CONFIG names, else idefics-bot.toml if it is there.
 
     Raises:
-        SettingsError: a file that was named is not there or not TOML, a key is unknown, a value is wrong.
+        SettingsError: a file that was named is not there or not TOML, a key is unknown, a value is wrong, or
+            others can read a file that holds a secret.
     """
     named = file or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
     path = named or DEFAULT_FILE
     values = _read(path) if named or path.exists() else {}
     _check_variables()
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
         raise SettingsError(_sentence(error, path)) from error
+    try:
+        for section, holds in (("discord", "the token"), ("web", "the playground's token")):
+            if "token" in values.get(section, {}):
+                check_guarded(path, holds)
+        return _with_token(settings)
+    except UnguardedError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _with_token(settings: Settings) -> Settings:
+    file = settings.discord.token_file
+    if file is None or os.environ.get(TOKEN_VARIABLE):
+        return settings
+    try:
+        token = SecretStr(read_secret(file, "the token"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "it is no text"
+        raise SettingsError(f"The token file {file} cannot be read: {reason}.") from error
+    return settings.model_copy(update={"discord": settings.discord.model_copy(update={"token": token})})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -76,6 +76,8 @@ class _Section(BaseModel):
 
 class DiscordSettings(_Section):
     token: SecretStr | None = None
+    token_file: Path | None = None
+    """A file that holds the token and nothing else, and that only its owner may read."""
     api_url: Annotated[str, AfterValidator(_address)] = DISCORD_API
     """The HTTP API, version included; gateway and media follow from it."""
     media_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()

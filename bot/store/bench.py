@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import random
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import cache
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
+from PIL import Image
 from sqlalchemy import create_engine, insert
 
-from bot.conversation.channel_settings import History
+from bot.conversation.channel_settings import DEFAULTS, History
 from bot.conversation.messages import Message, Origin, Person, Photo, Place, PlaceKind, StoredPhoto
+from bot.conversation.prompting import Prompter
 from bot.conversation.requests import Outcome, RequestState
 from bot.conversation.window import HISTORY_LIMIT, window
 from bot.store import tables
 from bot.store.repository import SqlStore
+from inference import load_engine
 
 SERVER = 1
 CHANNELS = 20
@@ -28,7 +33,7 @@ WINDOW = 50
 """Messages that a prompt is assembled from."""
 ANSWER = "A red house and a tree; the sun is above them."
 ANSWER_TOKENS = tuple(range(60))
-PHOTO = bytes(40_000)
+PHOTO_SIZE = (768, 512)
 FIRST_ID = 1 << 60
 
 
@@ -51,7 +56,11 @@ async def measure(path: Path, messages: int, repeats: int) -> dict[str, float]:
     end = FIRST_ID + 2 * messages
     new = iter(range(end, end + 8 * repeats, 2))
 
-    async with SqlStore.open(url) as store:
+    # One question after the other in the same place, as in a conversation.
+    asked = iter(range(FIRST_ID + 2 * (messages // 2 // CHANNELS * CHANNELS), end, 2 * CHANNELS))
+
+    async with SqlStore.open(url) as store, load_engine("demo") as engine:
+        known = Prompter(store, engine, base=False)
 
         async def history() -> None:
             # From the newer half, so that every window is full.
@@ -59,23 +68,37 @@ async def measure(path: Path, messages: int, repeats: int) -> dict[str, float]:
             await store.history(message_of(draw.randrange(CHANNELS)).place, before, WINDOW)
 
         async def understood() -> None:
-            # No picture far and wide, so that it is looked for everywhere: the longest way there is.
+            # A place without pictures, so that one is looked for everywhere: the longest way there is.
             number = draw.randrange(messages // 2, messages) // CHANNELS * CHANNELS + 1
             question = await store.message(FIRST_ID + 2 * number)
             assert question is not None
             place = message_of(question.id).place
             await window(store, question, place, History.ALL, own=True)
 
+        async def prompted(prompter: Prompter) -> None:
+            question = await store.message(next(asked))
+            assert question is not None
+            place = message_of(question.id).place
+            request = await prompter.conversation(question, place, DEFAULTS, own=True)
+            assert len(request.prompt) > 2
+
+        async def follow_up() -> None:
+            await prompted(known)
+
+        async def first_prompt() -> None:
+            await prompted(Prompter(store, engine, base=False))
+
         async def record() -> None:
             await store.record_message(message_of(next(new)), [], addressed=False)
 
         async def record_photo() -> None:
             message = message_of(next(new))
-            await store.record_message(message, [StoredPhoto(photo_of(message), PHOTO)], addressed=True)
+            await store.record_message(message, [StoredPhoto(photo_of(message), picture())], addressed=True)
 
         async def answer() -> None:
-            # Messages at even places of the list have no answer yet.
-            question = message_of(FIRST_ID + 4 * draw.randrange(messages // 2))
+            number = draw.randrange(messages // 2, messages - CHANNELS)
+            number += 0 if is_unanswered(number) else CHANNELS
+            question = message_of(FIRST_ID + 2 * number)
             request = await store.open_request(question, [])
             if request is not None:
                 await store.start_request(request.id)
@@ -89,6 +112,8 @@ async def measure(path: Path, messages: int, repeats: int) -> dict[str, float]:
             for what, work in {
                 f"history of {WINDOW} messages": history,
                 f"all that {HISTORY_LIMIT} messages mean for one": understood,
+                "prompt of a follow-up": follow_up,
+                "first prompt after a start": first_prompt,
                 "message recorded": record,
                 "message with a picture recorded": record_photo,
                 "request, from opened to finished": answer,
@@ -112,15 +137,33 @@ def message_of(id: int) -> Message:
     """The message with this id, whose place and author follow from it."""
     place = Place(1000 + id // 2 % CHANNELS, PlaceKind.CHANNEL, SERVER)
     author = Person(id // 2 % PEOPLE, f"Person {id // 2 % PEOPLE}")
-    return Message(id, place, author, Origin.PERSON, "What is on the left, and what colour is it?")
+    text = f"What is on the left, and what colour is it? I think it is number {id % 99_991}."
+    return Message(id, place, author, Origin.PERSON, text)
 
 
 def photo_of(message: Message) -> Photo:
-    return Photo(f"{message.id:064x}", 768, 512)
+    return Photo(f"{message.id:064x}", *PHOTO_SIZE)
+
+
+def is_unanswered(number: int) -> bool:
+    """Every second message of a channel."""
+    return number // CHANNELS % 2 == 0
+
+
+@cache
+def picture() -> bytes:
+    """A file of some 40 kB, about as large as a photo's."""
+    noise = Image.effect_noise((200, 150), 60).convert("RGB").resize(PHOTO_SIZE)
+    file = io.BytesIO()
+    noise.save(file, "WEBP", quality=60)
+    return file.getvalue()
 
 
 def fill(path: Path, messages: int) -> None:
-    """Writes that many messages of one server: every second is answered, every tenth shows a picture."""
+    """Writes that many messages of one server: every second is answered.
+
+    In every second channel each fifth shows a picture.
+    """
     rows: dict[type[tables.Base], list[dict[str, Any]]] = {
         tables.ServerRow: [{"id": SERVER}],
         tables.PersonRow: [{"id": id, "name": f"Person {id}"} for id in range(PEOPLE)],
@@ -139,13 +182,13 @@ def fill(path: Path, messages: int) -> None:
         facts = {"place_id": message.place.id, "text": message.text, "origin": message.origin}
         flags = {"addressed": True, "mentions_bot": True, "replies_to_bot": False}
         rows[tables.MessageRow].append({"id": message.id, "author_id": message.author.id, **facts, **flags})
-        if number % 10 == 0:
+        if number % CHANNELS % 2 == 0 and number // CHANNELS % 5 == 0:
             photo = photo_of(message)
-            file = {"sha256": photo.sha256, "width": photo.width, "height": photo.height, "data": PHOTO}
+            file = {"sha256": photo.sha256, "width": photo.width, "height": photo.height, "data": picture()}
             shown = {"message_id": message.id, "position": 0, "sha256": photo.sha256}
             rows[tables.PhotoRow].append(file)
             rows[tables.MessagePhotoRow].append(shown)
-        if number % 2:
+        if not is_unanswered(number):
             request = {"id": message.id, "place_id": message.place.id, "asker_id": message.author.id}
             reply = {"state": RequestState.DONE, "text": ANSWER, "token_ids": list(ANSWER_TOKENS)}
             rows[tables.RequestRow].append(request | reply)

@@ -11,6 +11,7 @@ from bot.conversation.requests import RequestState
 from bot.conversation.store import MessageStore
 from bot.store import forgetting, history
 from bot.store.database import Database
+from bot.store.outcomes import OWED
 from bot.store.personal import who_opted_out
 from bot.store.reading import ANSWERED_BY, ANY_MESSAGE, exchanges
 from bot.store.tables import ChannelRow, MessagePhotoRow, MessageRow, PhotoRow, RequestAnswerRow, RequestRow
@@ -65,7 +66,7 @@ class SqlMessages(MessageStore):
     async def newest_message_ids(self, place_id: int, limit: int) -> set[int]:
         said = select(MessageRow.id).where(MessageRow.place_id == place_id)
         asked = select(RequestRow.id).where(
-            RequestRow.place_id == place_id, RequestRow.state != RequestState.FORGOTTEN
+            RequestRow.place_id == place_id, RequestRow.state.not_in((RequestState.FORGOTTEN, *OWED))
         )
         newest = asked.order_by(RequestRow.id.desc()).limit(limit)
         answers = select(RequestAnswerRow.message_id).where(RequestAnswerRow.request_id.in_(newest))

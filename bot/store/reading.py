@@ -81,6 +81,7 @@ REQUEST: AnySelect = (
         RequestRow.state,
         RequestRow.question_notes,
         RequestRow.failure,
+        RequestRow.expected_after,
         RequestRow.asked_mode,
         RequestRow.version,
         select(func.count())
@@ -157,6 +158,7 @@ async def requests(connection: AsyncConnection, where: ColumnElement[bool]) -> l
             answer_ids=tuple(answers[row.id]),
             notes=tuple(row.question_notes or ()),
             failure=row.failure,
+            expected_after=row.expected_after,
             mode=None if row.asked_mode is None else Mode(row.asked_mode),
             version=row.version,
             versions=1 + row.other_versions,

@@ -121,6 +121,12 @@ class SqlRequests(RequestStore):
                 .values(state=RequestState.RUNNING)
             )
 
+    async def expect_answer_message(self, request_id: int, after: int) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(RequestRow).where(RequestRow.id == request_id).values(expected_after=after)
+            )
+
     async def add_answer_message(self, request_id: int, message_id: int) -> None:
         request = select(literal(message_id), RequestRow.id).where(RequestRow.id == request_id)
         async with self._database.writing() as connection:

@@ -153,6 +153,8 @@ class RequestRow(Base):
     error: Mapped[str | None]
     notes: Mapped[list[str] | None]
     """The outcome's."""
+    expected_after: Mapped[int | None]
+    """A message with the answer was about to be posted: it has a later id than this one."""
     question_notes: Mapped[list[str] | None]
     failure: Mapped[str | None]
 

@@ -12,7 +12,7 @@ from bot.store.errors import StoreError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-MOST = 200
+MOST = 100
 """Of one transaction: others want to write too."""
 
 

@@ -178,7 +178,7 @@ class Playground:
             for question in questions:
                 await self.service.erasing.deleted(question)
                 board.forget(question)
-        await self.store.erase_traces()
+        await self.service.erasing.erase_traces()
         return web.Response(status=204)
 
     async def photo(self, request: web.Request) -> web.Response:

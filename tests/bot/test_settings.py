@@ -17,6 +17,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def written(content: str, name: str = "idefics-bot.toml") -> Path:
     file = Path(name)
     file.write_text(content, encoding="utf-8")
+    file.chmod(0o600)
     return file
 
 
@@ -195,3 +196,39 @@ def test_the_token_is_never_shown() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+def test_a_file_with_a_secret_is_for_its_owner_alone(mode: int) -> None:
+    for content, holds in (
+        ("[discord]\ntoken = 'secret'", "the token"),
+        ("[web]\ntoken = 'a secret of sixteen'", "the playground's token"),
+    ):
+        written(content).chmod(mode)
+        with pytest.raises(SettingsError) as caught:
+            load_settings()
+        assert str(caught.value) == (
+            f"idefics-bot.toml holds {holds} and others can read it: chmod 600 idefics-bot.toml."
+        )
+    written("[web]\nport = 1").chmod(0o644)
+    assert load_settings().web.port == 1
+
+
+def test_the_token_can_stand_in_a_file_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = written(" of the file\n", "token")
+    written("[discord]\ntoken_file = 'token'")
+    settings = load_settings()
+    assert settings.discord.token is not None
+    assert settings.discord.token.get_secret_value() == "of the file"
+    assert "of the file" not in repr(settings)
+    monkeypatch.setenv("DISCORD_TOKEN", "of the variable")
+    settings = load_settings()
+    assert settings.discord.token is not None
+    assert settings.discord.token.get_secret_value() == "of the variable"
+    monkeypatch.delenv("DISCORD_TOKEN")
+    token.chmod(0o644)
+    with pytest.raises(SettingsError, match="token holds the token and others can read it: chmod 600 token"):
+        load_settings()
+    token.unlink()
+    with pytest.raises(SettingsError, match="The token file token cannot be read: No such file"):
+        load_settings()

@@ -40,6 +40,21 @@ async def while_the_first_message_is_posted_and_long_forgotten(scene: Crashing) 
     scene.discord.world.forget_nonces()
 
 
+async def while_the_first_message_is_posted_long_after_the_question(scene: Crashing) -> None:
+    """So much was said since that the answer is not looked for there."""
+    scene.discord.fail("POST", "/messages$", faults.Hang())
+    before = len(scene.discord.calls("POST"))
+    question = await scene.ask()
+    await scene.discord.wait_for(lambda: len(scene.discord.calls("POST")) > before, "it tries to post")
+    await scene.kill()
+    scene.discord.fail("POST", "/messages$", faults.AnswerHeld())
+    for number in range(150):
+        await scene.people[0].send(question.channel, f"chatter {number}")
+    await scene.start()
+    await scene.discord.wait_for(lambda: scene.replies(question), "it is there")
+    scene.discord.world.forget_nonces()
+
+
 async def while_the_answer_grows(scene: Crashing) -> None:
     question = await scene.ask()
     await scene.discord.wait_for(lambda: scene.replies(question), "it is there")
@@ -77,6 +92,7 @@ STAGES = [
     while_many_wait,
     while_the_first_message_is_posted,
     while_the_first_message_is_posted_and_long_forgotten,
+    while_the_first_message_is_posted_long_after_the_question,
     while_the_answer_grows,
     while_an_edit_is_refused_and_repeated,
     between_the_last_edit_and_the_record,

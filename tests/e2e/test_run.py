@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import random
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -136,5 +137,10 @@ def test_what_is_wrong_at_the_start_is_told_in_a_sentence(tmp_path: Path) -> Non
         with bind("127.0.0.1", 0) as taken:
             port = taken.getsockname()[1]
             assert f"port {port}: another program uses it" in await said_by(discord.token, port)
+        with sqlite3.connect(tmp_path / "bot.sqlite3") as database:
+            database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+            database.execute("INSERT INTO alembic_version VALUES ('9999')")
+        database.close()
+        assert "made by a newer version of idefics-bot: update" in await said_by(discord.token)
 
     tell(story)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from bot.conversation.channel_settings import ChannelSettings, Mode, Trigger
 from bot.conversation.messages import Scope
@@ -87,6 +90,27 @@ def test_several_pictures_are_answered_in_one_message_and_accepted_as_alt_texts(
         assert "Use as alt text" not in world.labels(answer)
 
     tell(tmp_path, story)
+
+
+def test_an_alt_text_is_accepted_as_soon_as_it_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(world: World) -> None:
+        await mode(world, Mode.CAPTION)
+        disk, finish_request = world.event(), world.store.finish_request
+
+        async def later(*finished: Any) -> None:
+            await disk.wait()
+            await finish_request(*finished)
+
+        monkeypatch.setattr(world.store, "finish_request", later)
+        await world.ask("", picture())
+        await world.alice.click(world.answer(), label="Use as alt text")
+        await world.release(disk)
+        [shown] = world.answer().attachments
+        assert shown.description == "A red square."
+
+    tell(tmp_path, story, "A red square.")
 
 
 def test_in_direct_messages_everybody_decides(tmp_path: Path) -> None:

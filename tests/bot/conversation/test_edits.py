@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+from bot.conversation.channel_settings import History
 from bot.conversation.requests import Request, RequestState
 from tests.bot.conversation.chats import (
     CHANNEL,
@@ -31,6 +32,28 @@ async def test_an_edited_question_is_answered_anew(folder: Path, clock: Clock) -
         assert s.engine.shown(1) == "User:[red]what is this?</u>\nAssistant:"
         assert view.outcome.text == "Answer 2."
         assert s.engine.asked[1][1].temperature == 0.0
+
+
+@on_loop
+async def test_a_picture_that_is_taken_out_of_a_message_is_out_of_the_history(
+    folder: Path, clock: Clock
+) -> None:
+    async with scene(folder, clock, "Red.", "Blue.", "Blue.") as s:
+        message = clock.message("which colours?", "red", "blue")
+        await s.answered(await s.receive(message))
+        redone = await s.service.edited(replace(message, offers=message.offers[1:]), s.chat)
+        assert isinstance(redone, Request)
+        assert (await s.answered(redone)).outcome.text == "Blue."
+        assert s.engine.shown(2) == "User:[blue]which colours?</u>\nAssistant:"
+
+        # Also of what was overheard.
+        await s.set(CHANNEL, history=History.ALL)
+        await s.ask("hello", place=CHANNEL, mentions_bot=True)
+        overheard = clock.message("look", "red", "blue", place=CHANNEL)
+        assert await s.service.receive(overheard, s.chat) is None
+        await s.service.edited(replace(overheard, offers=overheard.offers[:1]), s.chat)
+        await s.ask("what do you see?", place=CHANNEL, mentions_bot=True)
+        assert "[blue]" not in s.engine.shown(-1)
 
 
 @on_loop

@@ -145,3 +145,20 @@ async def test_a_follow_up_is_the_earlier_prompt_and_more(folder: Path, clock: C
             assert s.engine.count_tokens(s.engine.asked[number][0]) <= 300 - 100
             assert s.engine.pictures(number) == 1
         assert appended >= 32
+
+
+@on_loop
+async def test_what_was_overheard_counts_only_where_everything_does(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock) as s:
+        await s.set(CHANNEL, history=History.ALL)
+        await s.ask("this?", "red", **TO_BOT)
+        assert await s.service.receive(clock.message("I like it", place=CHANNEL), s.chat) is None
+        await s.ask("and you?", **TO_BOT)
+        assert questions(s.engine) == ["[red]this?", "I like it\nand you?"]
+        # A moderator decides otherwise: what was overheard is still kept.
+        await s.set(CHANNEL, history=History.ADDRESSED)
+        await s.ask("which form?", **TO_BOT)
+        assert questions(s.engine) == ["[red]this?", "and you?", "which form?"]
+        await s.set(CHANNEL, history=History.OFF)
+        await s.ask("which colour?", **TO_BOT)
+        assert questions(s.engine) == ["which colour?"]

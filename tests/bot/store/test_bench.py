@@ -16,4 +16,4 @@ async def test_the_benchmark_fills_a_store_and_prints_a_table(
     title, heads, *rows = capsys.readouterr().out.splitlines()
     assert title.startswith("400 messages")
     assert heads.split() == ["median", "p99", "per", "s"]
-    assert len(rows) == 5
+    assert len(rows) == 7

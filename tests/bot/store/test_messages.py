@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from bot.conversation.messages import Origin, Place, PlaceKind, Reference, Remembered
+import pytest
+
+from bot.conversation.channel_settings import ChannelSettings
+from bot.conversation.keeping import Owners
+from bot.conversation.messages import Origin, Person, Place, PlaceKind, Reference, Remembered
 from bot.conversation.requests import Outcome, RequestState
 from tests.bot.conversation.chats import on_loop
 from tests.bot.store.stores import (
@@ -24,6 +29,34 @@ from tests.bot.store.stores import (
 )
 
 RED, BLUE = picture(b"red"), picture(b"blue")
+
+
+ODD = [
+    "'); DROP TABLE messages; --",
+    'a" OR 1=1',
+    "%_\\",
+    "\x00\x1b[31m\r\n\u202e",
+    "😀" * 500,
+    "{author} %s :id ?",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+@on_loop
+async def test_names_and_texts_are_only_ever_what_they_are(tmp_path: Path, text: str) -> None:
+    author = Person(5, text)
+    async with open_store(tmp_path) as store:
+        await answered(store, said(10), "Yes.", 11)
+        await store.record_message(replace(said(20, author=author), text=text), [], addressed=True)
+        await store.change_settings(CHANNEL.scopes[0], ChannelSettings(prefix=text, labels=(text, "b")))
+        await store.add_example(CHANNEL.scopes[0], RED, text, Owners(5, 5))
+        kept = await store.message(20)
+        assert kept is not None
+        assert (kept.author, kept.text) == (author, text)
+        assert (await store.settings(CHANNEL))[0].prefix == text
+        assert [one.answer for one in await store.examples(CHANNEL.scopes)] == [text]
+        assert await texts(store, CHANNEL) == ["Text 10", "Yes.", text]
 
 
 @on_loop

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -21,7 +22,7 @@ from bot.cli.run import serve_discord
 from bot.conversation import notes, reviving
 from bot.conversation.requests import Outcome, RequestState
 from bot.settings.sections import DiscordSettings, ModelSettings, Settings, StoreSettings, WebSettings
-from bot.store import probing
+from bot.store import database, probing
 from bot.web.metrics import Metrics
 from bot.web.serving import bind
 from inference.errors import CheckpointError, EngineError
@@ -100,7 +101,9 @@ ALL_WELL = {"discord": True, "events": True, "model": True, "database": True}
 
 
 @asynccontextmanager
-async def bot(folder: Path, machine: Machine | None = None) -> AsyncIterator[Bot]:
+async def bot(
+    folder: Path, machine: Machine | None = None, *, web_token: str | None = None
+) -> AsyncIterator[Bot]:
     machine = machine or Machine()
     with bind("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
@@ -109,7 +112,7 @@ async def bot(folder: Path, machine: Machine | None = None) -> AsyncIterator[Bot
         chosen = Settings(
             discord=DiscordSettings(api_url=discord.api_url, token=SecretStr(discord.token)),
             store=StoreSettings(url=f"sqlite+aiosqlite:///{folder / 'test.sqlite3'}"),
-            web=WebSettings(port=port),
+            web=WebSettings(port=port, token=None if web_token is None else SecretStr(web_token)),
         )
         it = Bot(discord, folder, machine, f"http://127.0.0.1:{port}")
         serving = asyncio.create_task(serve_discord(chosen, machine.load))
@@ -221,6 +224,49 @@ def test_a_request_that_fails_by_itself_is_only_its_own_failure(tmp_path: Path) 
             assert notes.OUR_FAILURE in await it.answered(await it.ask("too much?"))
             assert machine.loads == 1
             assert await it.health() == (200, ALL_WELL)
+
+    asyncio.run(main())
+
+
+def test_who_asks_while_nothing_can_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+
+    async def main() -> None:
+        async with bot(tmp_path) as it:
+            with closing(sqlite3.connect(tmp_path / "test.sqlite3", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                question = await it.ask("one?")
+                told = await it.discord.wait_for_message(reply_to=question)
+                assert told.content == notes.UNABLE
+                other.execute("ROLLBACK")
+            assert (await it.answered(await it.ask("two?"))).startswith("Answer ")
+
+    asyncio.run(main())
+
+
+def test_others_need_the_token_for_all_but_the_health(tmp_path: Path) -> None:
+    token = "a word of sixteen"
+
+    async def main() -> None:
+        jar = aiohttp.CookieJar(unsafe=True)  # also those of an address
+        async with bot(tmp_path, web_token=token) as it, aiohttp.ClientSession(cookie_jar=jar) as session:
+            for address, headers, status in (
+                ("/healthz", {}, 200),
+                ("/metrics", {}, 401),
+                ("/status/figures", {}, 401),
+                ("/metrics", {"Authorization": f"Bearer {token}"}, 200),
+                ("/metrics", {"Authorization": "Bearer another"}, 401),
+            ):
+                async with session.get(f"{it.url}{address}", headers=headers) as response:
+                    assert response.status == status, address
+                    assert response.headers["X-Content-Type-Options"] == "nosniff"
+            # A site that had its own name point here.
+            async with session.get(f"{it.url}/healthz", headers={"Host": "evil.example"}) as response:
+                assert response.status == 403
+            async with session.get(f"{it.url}/?token={quote(token)}") as response:
+                assert (response.status, response.url.path) == (200, "/status")
 
     asyncio.run(main())
 

@@ -64,13 +64,21 @@ async def test_everything_fits_on_a_phone(tmp_path: Path, language: str) -> None
         assert await page.evaluate(OVERFLOWS) is False
         await page.locator("#welcome-draw").click()
         assert await page.evaluate(
-            """() => [...document.querySelectorAll("#sketch button, #sketch label")].every((one) =>
-              one.getBoundingClientRect().left >= 0 && one.getBoundingClientRect().right <= innerWidth)"""
+            """() => {
+              const dialog = document.querySelector("#sketch").getBoundingClientRect();
+              const parts = [...document.querySelectorAll("#sketch button, #sketch label")];
+              return parts.map((one) => one.getBoundingClientRect())
+                .every(({ left, right }) => left > dialog.left && right < dialog.right);
+            }"""
         )
         await page.locator("#close").click()
         for mode in ("classify", "prompted-caption", "few-shot"):
             await page.locator("#mode").select_option(mode)
             await upload(page, drawing("red"))
+            assert await page.evaluate(OVERFLOWS) is False
+        for other in ("privacy", "status"):
+            await page.goto(f"{page.url.rpartition('/')[0]}/{other}")
+            await page.locator("nav.pages").wait_for()
             assert await page.evaluate(OVERFLOWS) is False
 
 
