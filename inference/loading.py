@@ -195,22 +195,30 @@ class EngineLoader:
             from inference.reference import ReferenceRunner
 
             return ReferenceRunner(checkpoint, line)
+        import torch
+
         from inference.engine.loop import ContinuousEngine
         from inference.engine.machine import Machine
 
         special = SpecialTokens.of(checkpoint.tokenizer)
-        return ContinuousEngine(
-            line,
-            lambda: Machine(
-                checkpoint.model,
+        try:
+            return ContinuousEngine(
+                line,
+                lambda: Machine(
+                    checkpoint.model,
+                    self._settings,
+                    special.forbidden,
+                    lambda done, total: report(Progress("recording steps", done, total)),
+                ),
+                checkpoint.tokenizer,
+                special.end_ids(checkpoint.model.config.eos_token_id),
                 self._settings,
-                special.forbidden,
-                lambda done, total: report(Progress("recording steps", done, total)),
-            ),
-            checkpoint.tokenizer,
-            special.end_ids(checkpoint.model.config.eos_token_id),
-            self._settings,
-        )
+            )
+        except torch.OutOfMemoryError as error:
+            raise CheckpointError(
+                "The model fits the device, but the memory that is left is too little to answer with: end "
+                "what else uses it, or load with quantization='4bit'."
+            ) from error
 
 
 def load_checkpoint(

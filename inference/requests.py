@@ -117,6 +117,9 @@ def call_on(loop: asyncio.AbstractEventLoop, callback: Callable[[T], object], va
     Waking a loop for each of 32 pieces of a step would cost it, and the engine, more than the pieces do.
     """
     with _mail_changes:
+        if loop.is_closed():
+            _mail_of.pop(loop, None)  # What is in it knows the loop, and would keep it.
+            return
         mail = _mail_of.setdefault(loop, _Mail())
     mail.post(loop, partial(callback, value))
 

@@ -21,7 +21,8 @@ class EngineSettings:
     """Requests that may wait in line; more are refused."""
     context_bytes: int | None = None
     """Memory for the keys and values of running and remembered conversations. By default three quarters of
-    what the device has left after loading; on a CPU an eighth of that, and half a gigabyte at most."""
+    what the device has left after loading, and less where that is little; on a CPU an eighth of it, and
+    half a gigabyte at most."""
     picture_bytes: int | None = None
     """Memory for pictures as the model sees them. By default a fifteenth of what is left; on a CPU 64 MB."""
     chunk_tokens: int | None = None

@@ -106,8 +106,8 @@ class ThreadedEngine:
         await self._worker.forget()
 
     async def aclose(self) -> None:
-        self._desk.close()
         self._worker.close()
+        self._desk.close()
         await self._worker.ended()
 
     async def __aenter__(self) -> Self:

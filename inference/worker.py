@@ -97,8 +97,12 @@ class Worker:
             EngineError: the worker was closed.
         """
         with self._changed:
-            self.check_open()
-            self.line.put(request)
+            try:
+                self.check_open()
+                self.line.put(request)
+            except EngineError:
+                request.pictures.cancel()  # They would keep others' pictures waiting.
+                raise
             self._changed.notify()
         request.pictures.add_done_callback(lambda _: self.wake())
 

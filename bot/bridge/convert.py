@@ -61,6 +61,8 @@ class Converter:
             mentions_bot=self.mentions_bot(message),
             reply_to=reference,
             by_moderator=moderates(message.channel, message.author),
+            # A message does not tell its author's language; a community's is mostly that of its members.
+            language=message.guild.preferred_locale.value if message.guild is not None else None,
         )
 
     def _reference(self, message: discord.Message) -> Reference | None:

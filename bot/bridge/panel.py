@@ -91,7 +91,7 @@ SETTINGS = (
     Setting(
         "language",
         marked("Language of my own words"),
-        ((None, marked("each person's own")), *((name, name_of(name)) for name in languages())),
+        ((None, marked("the person's or server's")), *((name, name_of(name)) for name in languages())),
     ),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}

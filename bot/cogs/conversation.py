@@ -136,7 +136,7 @@ class Conversation(commands.Cog):
             log.info("Cannot reply to message %s: %s", message.id, error)
 
     async def _words(self, message: Message) -> Words:
-        return await self.client.service.words(message.place)
+        return await self.client.service.words(message.place, message.language)
 
     async def _say_forbidden(self, message: discord.Message, names: list[str], words: Words) -> None:
         """Privately, as it cannot be said where it was asked; once per person and channel."""

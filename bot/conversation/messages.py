@@ -138,7 +138,7 @@ class Message:
     """Asked for in this one; None: as is set for the place."""
     by_moderator: bool = False
     language: str | None = None
-    """The author's, as a locale, where the chat knows it."""
+    """The author's, or else that of those around, as a locale, where the chat knows it."""
 
     @property
     def created_at(self) -> datetime:

@@ -108,7 +108,7 @@ def attend_pages(
         return out
     pages = table[:, : max(1, pages_for(int(lengths.max())))]
     keys, values = layer.keys[pages].flatten(1, 2), layer.values[pages].flatten(1, 2)
-    mask = torch.arange(keys.shape[1]) < lengths.clamp(min=1)[:, None]
+    mask = torch.arange(keys.shape[1], device=lengths.device) < lengths.clamp(min=1)[:, None]
     attended = functional.scaled_dot_product_attention(
         queries[:, :, None], keys.transpose(1, 2), values.transpose(1, 2), attn_mask=mask[:, None, None]
     )[:, :, 0]

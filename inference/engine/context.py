@@ -125,6 +125,7 @@ class ContextMemory:
         pages = sequence.pages + sequence.spare
         if poisoned:
             # What is no number would spoil sums even where it is masked.
+            self.prefixes.forget_in(pages[sequence.cached // PAGE_SIZE :])
             self._pages.clear([page for page in pages if self.pool.users(page) == 1])
         self.pool.release(pages)
         for view in sequence.slots:

@@ -181,13 +181,12 @@ class Ranking(Job):
     def __init__(self, request: RankRequest) -> None:
         super().__init__(request)
         self._found: dict[str, float] = {}
-        self._first: torch.Tensor | None = None
         self._left: list[str] = []
 
     def begin(self, logits: torch.Tensor) -> None:
         """Takes the logits after the prompt, float32 (vocabulary)."""
-        self._first = logits.log_softmax(dim=-1).cpu()
-        self._found = {label: float(self._first[ids[0]]) for label, ids in self.request.labels.items()}
+        first = logits.log_softmax(dim=-1).tolist()
+        self._found = {label: first[ids[0]] for label, ids in self.request.labels.items()}
         self._left = [label for label, ids in self.request.labels.items() if len(ids) > 1]
 
     @property

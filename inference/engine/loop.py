@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -87,9 +88,9 @@ class ContinuousEngine:
 
     @torch.no_grad()
     def step(self) -> None:
-        self._drop_cancelled()
-        self._admit()
         try:
+            self._drop_cancelled()
+            self._admit()
             if self._shall_read():
                 self._read()
             self._rank()
@@ -179,8 +180,11 @@ class ContinuousEngine:
             self._decoding.join(joining, logits[rows] if len(rows) < len(jobs) else logits)
 
     def _rank(self) -> None:
+        """Compares labels: while others are answered in one pass, which is that of who came first."""
+        passes = 1 if self._decoding.rows else len(self._ranking)
         for job in tuple(self._ranking):
-            if not job.is_scored:
+            if not job.is_scored and passes > 0:
+                passes -= 1
                 self._reader.read_labels(job)
             if job in self._ranking and job.is_scored:
                 if job.is_poisoned:
@@ -203,6 +207,13 @@ class ContinuousEngine:
             self.machine.memory.remember(job.sequence, tokens)
 
     def _fail(self, job: Job, error: Exception) -> None:
+        """Fails a request that could not be computed, if it is the request and not the device that failed."""
+        if not isinstance(error, InferenceError | NotANumber):
+            self.machine.synchronize()  # raises if nothing can be computed any more
+        self._tell(job, error)
+        self._release(job, poisoned=isinstance(error, NotANumber))
+
+    def _tell(self, job: Job, error: Exception) -> None:
         """Fails a request with a sentence for whoever asked, and the whole story for the log."""
         if isinstance(error, InferenceError):
             told = error
@@ -215,7 +226,6 @@ class ContinuousEngine:
                 told = EngineError(OUT_OF_MEMORY)
         job.over = True
         job.request.listener.fail(told)
-        self._release(job, poisoned=isinstance(error, NotANumber))
 
     def _release(self, job: Job, *, poisoned: bool = False) -> None:
         """Frees all that a job has."""
@@ -230,10 +240,10 @@ class ContinuousEngine:
 
     def _recover(self, error: Exception) -> None:
         """Makes everything on the device anew and has what ran computed again."""
-        jobs = [*self._jobs, *self._returning]
+        jobs = [job for job in (*self._jobs, *self._returning) if not job.over]
         if self._failed_before:
             for job in jobs:
-                self._fail(job, error)
+                self._tell(job, error)
             jobs = []
         log.error(
             "The device failed; it is restarted, and %d requests are computed again.",
@@ -243,15 +253,22 @@ class ContinuousEngine:
         self._failed_before = True
         for job in jobs:
             job.abandon()
-        self._jobs = []
+        self._returning, self._jobs = jobs, []
         try:
             self.machine.synchronize()
-            del self.machine, self._reader, self._decoding  # before the new one takes its memory
+            # The old machine goes before the new one takes its memory. The error knows it too.
+            del self.machine, self._reader, self._decoding
+            _let_go(error)
             gc.collect()
             torch.cuda.empty_cache()  # without effect if there is no GPU
             self._begin()
         except Exception as failure:
-            self._jobs = jobs
             raise DeviceLostError from failure
-        self._returning = [job for job in jobs if not job.over]
         log.warning("The device works again.")
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Drops what an error's traceback holds: all that the functions it came through had at hand."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from inference.engine import dispatch
+from inference.engine.budget import Budget
 from inference.engine.context import ContextMemory
 from inference.engine.graphs import Recordings
 from inference.engine.model import Decoder
@@ -20,7 +21,6 @@ from inference.engine.pages import PAGE_SIZE, PagedLayers, pages_for
 from inference.engine.pictures import PictureEncoder, latents_of
 from inference.engine.prefill import PromptPasses
 from inference.engine.rows import Rows
-from inference.memory import free_bytes
 from inference.settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CPU_CONTEXT_BYTES = 2**29
-CPU_PICTURE_BYTES = 2**26
 MOST_PICTURES = 4096
 SWITCH_SECONDS = 0.001
 CPU_CHUNK, CUDA_CHUNK = 128, 1024
@@ -140,7 +138,8 @@ class Machine:
             *self.passes.recordings(),
             *self.encoder.recordings(),
         ]
-        gc.freeze()  # torch looks for garbage before each recording: only among what is new
+        # A recording that is destroyed, as garbage, spoils the one that is being made.
+        gc.freeze()
         try:
             for done, record in enumerate(works):
                 report(done, len(works))
@@ -153,24 +152,25 @@ class Machine:
     def _layers(self, settings: EngineSettings, context: int) -> tuple[PagedLayers, PagedLayers]:
         """Pages of the decoder layers, and of the cross layers."""
         decoder = self.decoder
-        itemsize = decoder.dtype.itemsize
-        a_layers_page = 2 * PAGE_SIZE * decoder.heads * decoder.head_dim * itemsize
-        a_page = a_layers_page * len(decoder.layers)
-        a_picture = a_layers_page * len(decoder.cross_layers) * pages_for(self.latents)
-        free = sum(map(free_bytes, decoder.devices))
-        for_context, for_pictures = settings.context_bytes, settings.picture_bytes
-        if for_context is None:
-            for_context = free * 3 // 4 if self.is_cuda else min(CPU_CONTEXT_BYTES, free // 8)
+        layers = [layer.device for layer in decoder.layers]
+        cross_layers = [layer.device for layer in decoder.cross_layers]
+        of_a_page = 2 * PAGE_SIZE * decoder.heads * decoder.head_dim * decoder.dtype.itemsize
+        of_a_picture = of_a_page * pages_for(self.latents)
+        budget = Budget.of(decoder.devices, is_cuda=self.is_cuda)
+        if settings.context_bytes is not None:
+            pages = settings.context_bytes // (of_a_page * len(layers))
+        else:
             # No more than all rows could fill, and as much again for what is remembered.
-            most = 2 * settings.most_rows * context
-            for_context = min(for_context, -(-most // PAGE_SIZE) * a_page)
-        if for_pictures is None:
-            for_pictures = free // 15 if self.is_cuda else CPU_PICTURE_BYTES
-        pages = max(2, for_context // a_page + 1)
-        pictures = max(2, min(for_pictures // a_picture + 1, MOST_PICTURES + 1))
+            most = pages_for(2 * settings.most_rows * context)
+            pages = min(budget.pages(layers, of_a_page), most)
+        if settings.picture_bytes is not None:
+            pictures = settings.picture_bytes // (of_a_picture * len(cross_layers))
+        else:
+            pictures = budget.pictures(cross_layers, of_a_picture)
+        pages, pictures = max(1, pages), max(1, min(pictures, MOST_PICTURES))
+        log.info("Memory for %d tokens and %d pictures.", pages * PAGE_SIZE, pictures)
+        # The first page and the first picture belong to nobody.
         return (
-            decoder.pages([layer.device for layer in decoder.layers], pages),
-            decoder.pages(
-                [layer.device for layer in decoder.cross_layers], pictures * pages_for(self.latents)
-            ),
+            decoder.pages(layers, 1 + pages),
+            decoder.pages(cross_layers, (1 + pictures) * pages_for(self.latents)),
         )

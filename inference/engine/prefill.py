@@ -62,7 +62,6 @@ class PromptPasses:
         self._own = own
         self._pictures = pictures
         self._latents = latents
-        self._records = graphs
         device = decoder.device
         self._picture_table = torch.arange(len(pictures[0].keys), dtype=torch.int32, device=device).view(
             -1, pages_for(latents)
@@ -104,7 +103,7 @@ class PromptPasses:
     def _run(self, buffer: LayoutBuffer) -> torch.Tensor:
         attention = buffer.attention(self._picture_table)
         hidden = self._forward(buffer.token_ids, buffer.positions, attention)
-        return self._decoder.logits(hidden[buffer.wanted])
+        return self._decoder.logits(hidden[buffer.wanted.to(hidden.device)])
 
     def _read_padded(self, chunks: Sequence[Chunk], wanted: Sequence[int]) -> torch.Tensor:
         device = self._decoder.device

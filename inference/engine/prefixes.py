@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict, defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -112,6 +112,12 @@ class Prefixes:
         entry = _Remembered(beginning, kept)
         self._remembered[entry] = None
         self._with_start[beginning.start].append(entry)
+
+    def forget_in(self, pages: Iterable[int]) -> None:
+        """Forgets all beginnings that are held in some of these pages."""
+        spoilt = set(pages)
+        for entry in [entry for entry in self._remembered if not spoilt.isdisjoint(entry.pages)]:
+            self._drop(entry)
 
     def forget(self) -> bool:
         """Forgets the least recently used beginning; False if there is none."""

@@ -136,8 +136,10 @@ def choose(
 def _gumbel(seed: torch.Tensor, lengths: torch.Tensor, token_ids: torch.Tensor) -> torch.Tensor:
     """float32 of the shape of `token_ids`, (rows, ...)."""
     state = _mix(_mix(seed) + lengths.long() * _GOLDEN)
-    bits = _shifted(_mix(state[:, None] + token_ids * _GOLDEN), 40)
-    uniform = (bits.float() + 0.5) * 2.0**-24
+    bits = _shifted(_mix(state[:, None] + token_ids * _GOLDEN), 41)
+    # 23 bits and a half are a float32 exactly: with one more the last of them would be 1, whose noise is
+    # infinite, and in a large vocabulary some token would have it at every few hundredth draw.
+    uniform = (bits.float() + 0.5) * 2.0**-23
     noise: torch.Tensor = -(-uniform.log()).log()
     return noise
 

@@ -138,11 +138,12 @@ async def opened(
     defaults: ChannelSettings | None = None,
     approved_intents: discord.Intents | None = None,
     engine: Any = None,
+    locale: str | None = None,
     **options: Any,
 ) -> AsyncIterator[World]:
     """A world with one server and one channel in it; `options` are the client's.
 
-    `engine`: another one than that which follows the script of `answers`.
+    `engine`: another one than that which follows the script of `answers`; `locale`: the server's.
     """
     fetcher = CdnFetcher()
     async with SqlStore.open(f"sqlite+aiosqlite:///{folder / 'test.sqlite3'}") as store:
@@ -156,7 +157,7 @@ async def opened(
         async with simcord.run(world.client, approved_intents=approved_intents) as env:
             world.env = env
             fetcher.world = world
-            world.guild = env.create_guild()
+            world.guild = env.create_guild(preferred_locale=locale)
             world.channel = world.guild.create_text_channel("pictures")
             world.alice = world.guild.add_member(env.create_user("alice", global_name="Alice"))
             world.bob = world.guild.add_member(env.create_user("bob", global_name="Bob"))

@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import CheckpointError, Options, OptionsError, Progress, load_engine, loading, memory
+from inference.engine.model import Decoder
 from inference.loading import LoadedCheckpoint, load_checkpoint
 from inference.pictures import Preprocessor
 from tests.inference.checkpoints import PICTURE_SIZE, picture, small_config, small_model, write_checkpoint
@@ -273,6 +274,19 @@ def test_loading_is_on_the_engines_thread_and_reported_on_the_loops(checkpoint: 
     asyncio.run(main())
     assert threads == {threading.current_thread()}
     assert_progress(reports, checkpoint)
+
+
+def test_too_little_memory_to_answer_with_is_told(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(Decoder, "pages", refuse)
+
+    async def main() -> None:
+        with pytest.raises(CheckpointError, match="end what else uses it"):
+            await load_engine(checkpoint, device="cpu")
+
+    asyncio.run(main())
 
 
 def test_giving_up_while_loading_ends_the_thread(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:

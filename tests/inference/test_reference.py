@@ -29,8 +29,10 @@ from inference import (
 )
 from inference.batch import PICTURES_AT_ONCE
 from inference.pictures import Preprocessor
+from inference.prepared import THREADS
 from inference.prompt import PromptEncoder
 from inference.threaded import MAX_CHARACTERS_PER_TOKEN
+from inference.worker import Worker
 from tests.inference.checkpoints import CONTEXT, PICTURE_SIZE, picture, small_config, small_model
 from tests.inference.oracle import PROMPTS, RED, VARIANTS, Oracle
 
@@ -566,6 +568,45 @@ def test_closing_fails_what_runs_and_what_waits(
             await engine.aclose()
 
     asyncio.run(main())
+
+
+def test_who_waits_for_pictures_is_told_of_the_closing_too(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(*_: object) -> None:
+        begun.release()
+        go_on.wait()
+
+    monkeypatch.setattr(Preprocessor, "__call__", slow)
+    close = Worker.close
+
+    def closed(worker: Worker) -> None:
+        """A moment later, so that whatever the engine does first has its effect."""
+        while any(request.ready for request in worker.line.waiting()):
+            pass
+        close(worker)
+
+    monkeypatch.setattr(Worker, "close", closed)
+
+    async def main() -> None:
+        engine = await load_engine(model=model, tokenizer=small_tokenizer)
+        asked = [asyncio.create_task(engine.generate(PROMPTS[1])) for _ in range(THREADS + 2)]
+        for _ in range(THREADS):
+            assert await asyncio.to_thread(begun.acquire, timeout=60)
+        await engine.aclose()
+        go_on.set()
+        for task in asked:
+            with pytest.raises(EngineError, match="closed before"):
+                await task
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(main())
+    assert not caplog.text
 
 
 def test_ranking_is_by_the_models_own_probabilities(

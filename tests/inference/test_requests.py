@@ -5,7 +5,7 @@ import gc
 import threading
 import weakref
 
-from inference.requests import QueueListener, call_on
+from inference.requests import FutureListener, QueueListener, call_on
 from inference.surface import Reply
 
 REPLY = Reply("", (), "stop", 1, 0, 0)
@@ -62,9 +62,15 @@ def test_a_call_that_fails_keeps_no_other_from_being_made() -> None:
 
 def test_a_loop_that_has_ended_is_neither_called_nor_kept() -> None:
     loop = asyncio.new_event_loop()
-    call_on(loop, print, "never")
+
+    async def listen() -> FutureListener[None]:
+        return FutureListener()
+
+    listener = loop.run_until_complete(listen())
+    listener.finish(None)
     loop.close()
-    call_on(loop, print, "never")
+    listener.finish(None)
+    del listener
     gone = weakref.ref(loop)
     del loop
     gc.collect()

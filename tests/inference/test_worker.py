@@ -10,7 +10,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from inference import EngineError, Options, Reply
+from inference import EngineError, Options, QueueFullError, Reply
 from inference.line import Line
 from inference.prompt import EncodedPrompt
 from inference.requests import FutureListener, GenerationRequest, Request
@@ -85,6 +85,25 @@ def test_a_driver_that_fails_fails_what_it_was_running_and_goes_on(caplog: pytes
 
     asyncio.run(main())
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_pictures_of_a_request_that_is_refused_are_not_made_ready() -> None:
+    """They would keep those of others waiting, whose requests were not."""
+
+    async def main() -> None:
+        worker = Worker(Line(1))
+        worker.submit(asked()[0])
+        refused, also = asked()[0], asked()[0]
+        refused.pictures, also.pictures = Future(), Future()
+        with pytest.raises(QueueFullError):
+            worker.submit(refused)
+        assert refused.pictures.cancelled()
+        worker.close()
+        with pytest.raises(EngineError, match="closed"):
+            worker.submit(also)
+        assert also.pictures.cancelled()
+
+    asyncio.run(main())
 
 
 def test_what_runs_and_waits_is_marked_when_it_is_to_be_forgotten() -> None:

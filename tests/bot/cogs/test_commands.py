@@ -175,3 +175,18 @@ def test_what_is_longer_than_a_message_is_said_in_several(tmp_path: Path) -> Non
         assert all(label in said for label in labels)
 
     tell(tmp_path, story)
+
+
+def test_a_message_is_answered_in_the_language_of_its_server(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.ask("What is this?", picture(), b"no picture")
+        assert world.answer().content.startswith("A red square.\n-# Mit 1.png konnte ich nichts anfangen.")
+        assert world.labels(world.answer()) == ["Neue Antwort", "Löschen"]
+        # A command tells the language of who gives it.
+        assert "Nobody waits" in told(await world.alice.slash(world.channel, "queue"))
+        here = Scope(world.channel.id)
+        await world.store.change_settings(here, ChannelSettings(language="ar"))
+        await world.ask("And this?", b"no picture")
+        assert world.answers()[-1].content.startswith("لم أستطع استعمال 0.png.")
+
+    tell(tmp_path, story, "A red square.", locale="de")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 from bot.conversation.channel_settings import Mode
 from bot.conversation.limits import Limits
 from bot.conversation.requests import Refusal, Request, RequestState, can_regenerate
+from bot.conversation.reviving import EngineDownError
 from tests.bot.conversation.chats import ANNA, BEN, CHANNEL, DIRECT, Clock, View, on_loop
 from tests.bot.conversation.scenes import Scene, scene
 from tests.fake_engine import Cut
@@ -185,3 +187,18 @@ async def test_only_the_latest_question_is_answered_anew_after_an_edit(folder: P
         await s.answered(await s.receive(of_anna))
         await s.ask("b?", place=CHANNEL, author=BEN, mentions_bot=True)
         assert isinstance(await s.service.edited(replace(of_anna, text="A?"), s.chat), Request)
+
+
+@on_loop
+async def test_an_answer_that_goes_on_keeps_its_text_while_there_is_no_model(
+    folder: Path, clock: Clock
+) -> None:
+    recovered = asyncio.Event()
+    async with scene(folder, clock, Cut("A red"), EngineDownError(recovered)) as s:
+        first = await s.ask("what?", "red")
+        request = await s.service.steering.continue_answer(first.request.id, s.chat)
+        assert isinstance(request, Request)
+        await s.engine.until_asked(2)
+        await s.service.stop(request.id)
+        view = await s.answered(request)
+        assert (view.outcome.state, view.outcome.text) == (RequestState.STOPPED, "A red")

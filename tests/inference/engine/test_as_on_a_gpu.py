@@ -1,4 +1,4 @@
-"""The way that a GPU goes, in Triton's interpreter: its kernels, and rows without a sequence."""
+"""The way that a GPU goes, in Triton's interpreter: its kernels, passes made for recording, empty rows."""
 
 from __future__ import annotations
 
@@ -8,42 +8,134 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from inference import EngineSettings, Options
-from inference.engine import dispatch
-from tests.inference.checkpoints import small_config, small_model
+from inference import EngineSettings, Options, Prompt
+from inference.engine import dispatch, prefill
+from inference.engine.prefill import Chunk, PromptPasses
+from tests.inference.checkpoints import picture, small_config, small_model
 from tests.inference.engine.stepping import Stepped
-from tests.inference.oracle import PROMPTS, VARIANTS, Oracle
+from tests.inference.oracle import PROMPTS, RED, VARIANTS, Oracle
 
 AHEAD = EngineSettings(
     context_bytes=2**20, picture_bytes=2**17, most_rows=8, runs_ahead=True, idle_chunk_tokens=30
 )
+# The interpreter takes its time. Neither pages nor tiles divide the context.
+SHAPE = {"num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 90}
+# Of tokens that only fill a recording anything comes out, and nobody looks at it.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+interpreted = pytest.mark.skipif(
+    importlib.util.find_spec("triton") is None or torch.cuda.is_available(),
+    reason="Triton is not installed, or does not interpret",
+)
+
+
+def record(stepped: Stepped, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Has prompts read in the fixed buffers that recordings read; what would be replayed is run.
+
+    Returns:
+        The tokens that there was room for in each pass so read.
+    """
+    monkeypatch.setattr(prefill, "RECORDED_TOKENS", (8, 24))
+    machine = stepped.engine.machine
+    passes = PromptPasses(
+        machine.decoder,
+        machine.memory.own,
+        machine.memory.picture_layers,
+        context=SHAPE["max_position_embeddings"],
+        latents=machine.latents,
+        graphs=True,
+    )
+    used: list[int] = []
+    run = passes._recordings._work
+
+    def noted(tokens: int) -> None:
+        used.append(tokens)
+        run(tokens)
+
+    monkeypatch.setattr(passes._recordings, "_work", noted)
+    machine.passes = passes
+    return used
 
 
 @pytest.mark.parametrize(
-    "kernels",
+    ("kernels", "graphs"),
     [
-        False,
-        pytest.param(
-            True,
-            marks=pytest.mark.skipif(
-                importlib.util.find_spec("triton") is None or torch.cuda.is_available(),
-                reason="Triton is not installed, or does not interpret",
-            ),
-        ),
+        (False, False),
+        pytest.param(True, False, marks=interpreted, id="kernels"),
+        pytest.param(True, True, marks=interpreted, id="recorded"),
     ],
 )
 def test_tokens_are_those_of_generate(
-    small_tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch, kernels: bool
+    small_tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch, kernels: bool, graphs: bool
 ) -> None:
     monkeypatch.setattr(dispatch, "uses_kernels", lambda _: kernels)
-    # The interpreter takes its time.
-    shape = {"num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 96}
-    model = small_model(small_config(**VARIANTS["80b"], **shape))
+    model = small_model(small_config(**VARIANTS["80b"], **SHAPE))
     oracle = Oracle(model, small_tokenizer)
     stepped = Stepped(model, small_tokenizer, AHEAD)
     stepped.engine.machine.pads_rows = True
+    used = record(stepped, monkeypatch) if graphs else []
     requests = [(PROMPTS[2], {"max_new_tokens": 3}), (PROMPTS[0], {"max_new_tokens": 4, "num_beams": 2})]
     outcomes = [stepped.ask(prompt, Options(**options))[1] for prompt, options in requests]
     stepped.finish()
     for (prompt, options), outcome in zip(requests, outcomes, strict=True):
         assert outcome.token_ids == oracle.answer(prompt, **options)
+    assert bool(used) == graphs
+
+
+@interpreted
+def test_labels_are_compared_in_recorded_passes(
+    small_tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More labels than a recording has sequences, and of some more tokens than it gives logits for."""
+    labels = [f"{word} {number}" for number in range(4) for word in ("cat", "dog", "tree", "house")] + ["a"]
+    prompt: Prompt = ["Classify:", RED, "It is"]
+    model = small_model(small_config(**SHAPE))
+    without = Stepped(model, small_tokenizer, AHEAD)
+    expected = without.rank(prompt, labels)[1]
+    without.finish()
+    monkeypatch.setattr(dispatch, "uses_kernels", lambda _: True)
+    stepped = Stepped(model, small_tokenizer, AHEAD)
+    record(stepped, monkeypatch)
+    found = stepped.rank(prompt, labels)[1]
+    stepped.finish()
+    assert expected.ranked is not None
+    assert found.ranked is not None
+    assert dict(found.ranked) == pytest.approx(dict(expected.ranked), abs=1e-3)
+
+
+@interpreted
+@torch.no_grad()
+def test_passes_are_read_alike_whatever_was_read_before(
+    small_tokenizer: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a recording's buffers, and in one made for the pass: nothing of a longer pass is left in them."""
+    model = small_model(small_config(**VARIANTS["80b"], **SHAPE))
+    stepped = Stepped(model, small_tokenizer, AHEAD)
+    stepped.ask([picture("red"), picture("navy"), "What"], Options(max_new_tokens=20))
+    stepped.step()
+    machine = stepped.engine.machine
+    pages = machine.memory.pool.take(4)
+    long = Chunk(list(range(300, 318)), 0, pages[:2], [0] * 4 + [1] * 9 + [2] * 5)
+    short = Chunk([310, 311, 312], 0, pages[2:3], [0, 2, 2])
+    further = Chunk(list(range(340, 345)), 18, pages[:2], [2] * 5)
+    many = [Chunk([300 + at], 0, pages[3:4], [0]) for at in range(prefill.RECORDED_SEQUENCES + 1)]
+    passes: list[tuple[list[Chunk], list[int]]] = [
+        ([long, short], [17, 20]),
+        ([short, further], [2, 7]),
+        ([Chunk([350, 351], 3, pages[2:3], [2, 2])], []),
+        (many, [prefill.RECORDED_SEQUENCES]),
+    ]
+    used = record(stepped, monkeypatch)
+    keys = machine.memory.own[0].keys.flatten(0, 1)
+    for each in passes:
+        logits = []
+        stored = {
+            chunk.pages[at // 16] * 16 + at % 16 for chunk in each[0] for at in range(chunk.start, chunk.end)
+        }
+        for kernels in (False, True):  # Each goes on from the pages that the other has left.
+            monkeypatch.setattr(dispatch, "uses_kernels", lambda _, kernels=kernels: kernels)
+            before = keys.clone()
+            logits.append(machine.passes.read(*each))
+            changed = (keys != before).flatten(1).any(dim=1).nonzero()[:, 0].tolist()
+            assert {slot for slot in changed if slot >= 16} <= stored  # page 0 is nobody's
+        torch.testing.assert_close(*logits, rtol=1e-4, atol=1e-4)
+    assert used == [24, 8, 8]

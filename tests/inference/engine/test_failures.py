@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 import torch
@@ -85,6 +86,21 @@ def test_a_poisoned_picture_fails_its_request_and_no_other(
     assert ("the encoder choked" in caplog.text) == (act is choke)
 
 
+def test_who_begins_like_a_poisoned_request_does_not_fail_with_it(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    """They share the first tokens, and the page that these fill in part."""
+    opening = "You answer questions about pictures. User:"
+    healthy: Prompt = [opening, picture("red"), "What is this?"]
+    expected = Oracle(model, small_tokenizer).answer(healthy, max_new_tokens=10)
+    when_poisoned(model, spoil)
+    stepped = Stepped(model, small_tokenizer)
+    poisoned = stepped.ask([opening, picture("black"), "What is this?"], OPTIONS[0])[1]
+    stepped.keep_finishing()
+    assert isinstance(poisoned.error, EngineError)
+    assert stepped.answer(healthy, OPTIONS[0]).token_ids == expected
+
+
 def test_a_picture_that_cannot_be_converted(
     model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
@@ -101,6 +117,8 @@ class Failing:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *numbers: int) -> None:
         self.made = 0
+        self.at_a_time = 0
+        """Machines that there were when another was made: each has most of the device's memory."""
         self._steps = 0
         step, make = Machine.step, Machine.__init__
 
@@ -110,8 +128,12 @@ class Failing:
                 raise RuntimeError("CUDA error: an illegal memory access was encountered")
             step(machine, rows, plain)
 
+        machines: WeakSet[Machine] = WeakSet()
+
         def noted(machine: Machine, *arguments: Any) -> None:
             self.made += 1
+            machines.add(machine)
+            self.at_a_time = max(self.at_a_time, len(machines))
             make(machine, *arguments)
 
         monkeypatch.setattr(Machine, "step", counted)
@@ -137,6 +159,7 @@ def test_after_a_failure_of_the_device_all_go_on_where_they_were(
         outcomes = all_asked(Stepped(model, small_tokenizer, settings))
     assert [outcome.token_ids for outcome in outcomes] == expected
     assert failing.made == 3
+    assert failing.at_a_time == 1
     assert "illegal memory access" in caplog.text
     assert "The device works again" in caplog.text
 
@@ -171,6 +194,40 @@ def test_a_device_that_does_not_come_back_is_lost(
     with pytest.raises(DeviceLostError):
         stepped.step()
     assert stepped.engine.running == [request]  # which the worker fails
+
+
+@pytest.mark.parametrize("broken", ["encode", "read", "copy", "leave"])
+def test_a_device_that_breaks_outside_a_step_is_no_fault_of_a_request(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: str,
+) -> None:
+    """Whatever is asked of it from then on fails, waiting for it too."""
+    stepped = Stepped(model, small_tokenizer)
+    stepped.ask(PROMPTS[4], OPTIONS[0])
+    stepped.keep_finishing()
+    if broken == "leave":
+        left, _ = stepped.ask(PROMPTS[1], OPTIONS[0])
+        stepped.step()
+        left.cancelled = True
+    else:
+        stepped.ask(PROMPTS[4 if broken == "copy" else 1], OPTIONS[0])
+    machine = stepped.engine.machine
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    parts = {
+        "encode": (machine.encoder, "encode"),
+        "read": (machine.passes, "read"),
+        "copy": (machine.memory, "copy_pages"),
+        "leave": (machine.rows, "clear"),
+    }
+    monkeypatch.setattr(*parts[broken], fail)
+    monkeypatch.setattr(machine, "synchronize", fail)
+    with pytest.raises(DeviceLostError):
+        stepped.step()
 
 
 def test_memory_that_runs_out_in_reading_fails_the_request_with_advice(

@@ -10,10 +10,13 @@ from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import EngineSettings, Generated, Options, Prompt, PromptError
-from inference.engine.pages import OutOfPages, PagePool
+from inference.engine import loop
+from inference.engine.pages import OutOfPages, PagePool, pages_for
+from inference.engine.pictures import PictureEncoder
 from inference.engine.prefill import Chunk, PromptPasses
-from inference.engine.prefixes import Beginning, Prefixes
+from inference.engine.prefixes import LEAST_TOKENS, Beginning, Prefixes
 from inference.loading import adopt_model
+from inference.prepared import PreparedPicture
 from tests.inference.checkpoints import picture, small_config, small_model
 from tests.inference.engine.stepping import Stepped
 from tests.inference.oracle import PROMPTS, RED, Oracle
@@ -88,6 +91,39 @@ def test_pictures_wait_for_slots_and_are_encoded_once(
         assert outcome.token_ids == oracle.answer(prompt, max_new_tokens=6)
 
 
+def test_pictures_are_encoded_some_at_a_time_while_others_are_answered(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those that were waited for longest come first, and prompts are read as soon as theirs are there."""
+    monkeypatch.setattr(loop, "BUSY_PICTURES", 3)
+    monkeypatch.setattr(loop, "IDLE_PICTURES", 4)
+    stepped = Stepped(model, small_tokenizer, with_pages(60, pictures=12))
+    encoder = stepped.engine.machine.encoder
+    encoded: list[int] = []
+
+    def counted(pictures: Sequence[PreparedPicture], slots: Sequence[int]) -> None:
+        encoded.append(len(pictures))
+        PictureEncoder.encode(encoder, pictures, slots)
+
+    encoder.encode = counted  # type: ignore[method-assign]
+    colours = ("red", "blue", "green", "navy", "yellow", "black", "white", "pink", "gray", "brown")
+    prompts: list[Prompt] = [[picture(colour), "is what?"] for colour in colours]
+    outcomes = [stepped.ask(prompt, Options(max_new_tokens=8))[1] for prompt in prompts[:5]]
+    stepped.step()
+    assert encoded == [4]
+    assert [bool(outcome.pieces or outcome.is_over) for outcome in outcomes] == [True] * 4 + [False]
+    outcomes += [stepped.ask(prompt, Options(max_new_tokens=8))[1] for prompt in prompts[5:]]
+    stepped.step()
+    stepped.step()
+    assert encoded == [4, 3, 3]
+    stepped.finish()
+    oracle = Oracle(model, small_tokenizer)
+    for prompt, outcome in zip(prompts, outcomes, strict=True):
+        assert outcome.token_ids == oracle.answer(prompt, max_new_tokens=8)
+
+
 def test_nobody_has_to_wait_for_all_of_anothers_requests(
     model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
@@ -142,6 +178,28 @@ def test_prompts_gather_while_many_others_are_answered(
     assert read == [(0, 9), (4, 2), (7, 3)]
     stepped.finish()
     assert all(outcome.reply is not None for outcome in outcomes)
+
+
+@pytest.mark.parametrize("company", ["beams", "labels"])
+def test_no_prompt_gathers_for_longer_than_some_steps(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase, company: str
+) -> None:
+    """Beside beams, each of which is a row; what is compared meanwhile makes nobody wait."""
+    stepped = Stepped(model, small_tokenizer, with_pages(200, most_rows=16))
+    stepped.engine.machine.steps_between_passes = 3
+    if company == "beams":
+        stepped.ask(PROMPTS[0], Options(max_new_tokens=40, num_beams=12))
+    else:
+        for _ in range(6):
+            stepped.rank(PROMPTS[0], ["one house", "another house", "a tree"])
+    stepped.step()
+    _, outcome = stepped.ask(PROMPTS[1], Options(max_new_tokens=2))
+    steps = 0
+    while not outcome.is_over:
+        stepped.step()
+        steps += 1
+    assert steps == (4 if company == "beams" else 1)
+    stepped.finish()
 
 
 def _generated(stepped: Stepped) -> int:
@@ -217,6 +275,45 @@ def test_the_longest_common_beginning(
 ) -> None:
     assert beginning(*one).common(beginning(*other)) == common
     assert beginning(*other).common(beginning(*one)) == common
+
+
+@pytest.mark.parametrize(
+    ("token_ids", "pictures", "found"),
+    [
+        ([1] * 8 + [2] * 10, " " * 8 + "a" * 10, 18),
+        ([1] * 8 + [3] * 10, " " * 18, LEAST_TOKENS),
+        ([1] * 8 + [2] * 10, " " * 8 + "b" * 10, LEAST_TOKENS),
+        ([1] * 8, " " * 8, LEAST_TOKENS),
+        ([1] * 7 + [3] * 10, " " * 17, 0),
+        ([1] * 8 + [2] * 10, " " * 7 + "a" * 11, 0),
+        ([1] * 7, " " * 7, 0),
+    ],
+)
+def test_of_a_beginning_the_least_that_is_worth_it_is_found(
+    token_ids: list[int], pictures: str, found: int
+) -> None:
+    pool = PagePool(10)
+    prefixes = Prefixes(pool, 4)
+    pages = pool.take(2)
+    prefixes.remember(beginning([1] * 8 + [2] * 10, " " * 8 + "a" * 10), pages)
+    prefixes.remember(beginning([1] * 8 + [4] * 10, " " * 8 + "a" * 10), pages)
+    length, held = prefixes.longest(beginning(token_ids, pictures))
+    assert (length, held) == (found, pages[: pages_for(found)])
+
+
+def test_a_beginning_makes_way_for_one_that_goes_on_from_it() -> None:
+    pool = PagePool(10)
+    prefixes = Prefixes(pool, 4)
+    pages = pool.take(3)
+    for length, remembered in ((20, 20), (40, 40), (30, 40), (40, 40)):
+        prefixes.remember(beginning([1] * length, " " * length), pages)
+        assert [len(each.token_ids) for each in prefixes] == [remembered]
+    prefixes.remember(beginning([1] * 39 + [2], " " * 40), pages)
+    assert len(prefixes) == 2
+    prefixes.forget_in(pages[2:])
+    assert len(prefixes) == len(prefixes._with_start) == 0
+    pool.release(pages)
+    assert pool.free == pool.size
 
 
 def test_beginnings_are_forgotten_oldest_first_and_give_their_pages_back() -> None:

@@ -87,6 +87,27 @@ def test_the_prompt_is_computed_once(
     assert sum(computed) == 1 + labels
 
 
+def test_answers_go_on_while_many_labels_are_compared(small_tokenizer: PreTrainedTokenizerBase) -> None:
+    """A pass of labels between two steps; those who came first are done first."""
+    settings = EngineSettings(context_bytes=300 * 2 * 16 * 64 * 4 * 4, picture_bytes=2**17)
+    stepped = Stepped(small_model(small_config()), small_tokenizer, settings)
+    _, running = stepped.ask(PROMPTS[0], Options(max_new_tokens=30))
+    stepped.step()
+    ranked = [stepped.rank(PROMPT, LABELS)[1] for _ in range(3)]
+    done = []
+    for _ in range(6):
+        stepped.step()
+        done.append(sum(outcome.is_over for outcome in ranked))
+    assert done == [0, 1, 1, 2, 2, 3]
+    while not running.is_over:
+        stepped.step()
+    alone = [stepped.rank(PROMPT, LABELS)[1] for _ in range(3)]
+    for _ in range(2):
+        stepped.step()
+    assert all(outcome.is_over for outcome in alone)
+    stepped.finish()
+
+
 def test_a_cancelled_ranking_ends_between_two_passes(small_tokenizer: PreTrainedTokenizerBase) -> None:
     stepped = Stepped(small_model(small_config()), small_tokenizer, SMALL_MEMORY)
     request, outcome = stepped.rank(PROMPT, LABELS)

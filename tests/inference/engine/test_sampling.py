@@ -45,6 +45,20 @@ def test_only_the_nucleus_and_the_best_are_drawn_from() -> None:
     assert shares(top_k=2, top_p=first / (first + second) - 0.01) == [1, 0, 0, 0, 0]
 
 
+@pytest.mark.parametrize(("seed", "token_id"), [(24851182, 2), (13628139, 4), (57539157, 4)])
+def test_what_is_masked_is_not_drawn_by_the_greatest_noise_there_is(seed: int, token_id: int) -> None:
+    """At length 7 these seeds give that token the greatest of all random numbers."""
+    rows = SamplingRows.empty(1, len(SCORES), torch.device("cpu"))
+    rows.temperature.fill_(1.0)
+    rows.top_k.fill_(3)
+    rows.seed.fill_(seed)
+    drawn = choose(SCORES[None], FORBIDDEN, torch.tensor([7]), rows)
+    assert drawn.tolist() != [token_id]
+    rows.top_k.fill_(5)
+    everything = choose(SCORES[None], torch.zeros(5), torch.tensor([7]), rows)
+    assert everything.tolist() == [token_id]
+
+
 def test_draws_at_different_lengths_and_of_different_seeds_have_nothing_in_common() -> None:
     rows = SamplingRows.empty(DRAWS, 2, torch.device("cpu"))
     rows.temperature.fill_(1.0)
