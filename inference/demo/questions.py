@@ -52,7 +52,7 @@ MAKERS: dict[str, Maker] = {
     "colour of several": colours_of_several,
     "position of several": places_of_several,
 }
-# Those that few scenes allow have more weight.
+# Those that few scenes allow have more weight, and those that are slow to be learnt.
 _WEIGHTS = {
     "describe": 1.3,
     "colour": 1.7,
@@ -62,13 +62,13 @@ _WEIGHTS = {
     "number of kind": 1.4,
     "existence": 1.4,
     "relation": 1.8,
-    "beside": 1.3,
+    "beside": 3.5,
     "which shapes": 1.2,
     "extreme": 1.4,
     "alike": 1.2,
-    "comparison": 2.0,
-    "colour of several": 2.6,
-    "position of several": 1.6,
+    "comparison": 2.6,
+    "colour of several": 3.0,
+    "position of several": 2.4,
 }
 _BEFORE_ELSE = ("describe", "describe one", "colour", "position", "size", "shape")
 """What "anything else?" may follow, meaning anything else in the picture."""

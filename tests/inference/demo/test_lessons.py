@@ -11,10 +11,12 @@ from inference.demo import questions, smalltalk
 from inference.demo.conversations import conversation
 from inference.demo.few_shots import few_shot
 from inference.demo.lesson import SLOT, Lesson, Taught
-from inference.demo.lessons import single_task
+from inference.demo.lessons import captioning, single_task
 from inference.demo.wording import caption, place
 from inference.demo.world import COLOURS, SHAPES, Scene, Thing, random_scene
+from inference.loading import DEMO_FOLDER
 from inference.prompt import END_OF_UTTERANCE
+from inference.tokenizer import load_tokenizer
 
 SCENE = Scene(
     (
@@ -51,6 +53,9 @@ def test_answers_are_true() -> None:
     assert answers(questions.what_beside, "above the fish") == {"a red circle and a blue star"}
     assert answers(questions.what_beside, "under the circle") == {"a blue star and a blue fish"}
     assert answers(questions.what_beside, "to the left of the circle") == {"nothing"}
+    assert {question.sentence for question in asked(questions.what_beside, "under the circle")} == {
+        "Below the circle there is a small blue star on the right and a big blue fish at the bottom."
+    }
     assert absent(questions.what_beside) > {"no boat"}
     assert answers(questions.describe_one, "the star") == {"small and blue"}
     assert answers(questions.which_shapes, "") == {"circle, star and fish"}
@@ -249,6 +254,30 @@ def test_few_shot_answers_follow_the_examples() -> None:
         if "Fact" not in example and "fact" not in example and "know" not in example:
             swapped = example.replace(shown, "circle").replace(shown.capitalize(), "Circle")
             assert answer.text == swapped
+
+
+def test_few_shot_answers_fit_into_the_tasks_room() -> None:
+    tokenizer = load_tokenizer(DEMO_FOLDER)
+    rng = random.Random(6)
+    scenes = [random_scene(rng) for _ in range(40)]
+    sizes = set[int]()
+    for _ in range(400):
+        at = rng.randrange(40)
+        lesson = few_shot(scenes, at, rng)
+        if lesson is not None:
+            answer = lesson.items[-1]
+            assert isinstance(answer, Taught)
+            assert len(tokenizer(answer.text, add_special_tokens=False).input_ids) < 30, answer.text
+            sizes.add(len(scenes[at].things))
+    assert sizes == {1, 2, 3, 4}
+
+
+def test_captions_of_what_is_no_drawing_fit_into_the_tasks_room() -> None:
+    tokenizer = load_tokenizer(DEMO_FOLDER)
+    lesson = captioning(None, 0, random.Random(0))
+    answer = lesson.items[-1]
+    assert isinstance(answer, Taught)
+    assert len(tokenizer(answer.text, add_special_tokens=False).input_ids) < 10
 
 
 def test_small_talk_has_one_reply_for_each_text() -> None:
