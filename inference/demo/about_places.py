@@ -90,10 +90,10 @@ def what_at(scene: Scene, rng: random.Random) -> Question:
         )
         if not found:
             return Question("at place", text, "no", f"No, there is nothing {where}.")
-        return Question("at place", text, "yes", f"Yes, there is {_listed(found)}.", _only(found))
+        return Question("at place", text, "yes", f"Yes, there is {_listed(found)}.", tuple(found))
     if not found:
         return Question("at place", text, "nothing", f"There is nothing {where}.")
-    return Question("at place", text, _named(found), f"There is {_listed(found)}.", _only(found))
+    return Question("at place", text, _named(found), f"There is {_listed(found)}.", tuple(found))
 
 
 def what_beside(scene: Scene, rng: random.Random) -> Question | None:
@@ -125,7 +125,7 @@ def what_beside(scene: Scene, rng: random.Random) -> Question | None:
     if not found:
         return Question("beside", asked(thing.shape), "nothing", f"There is nothing {spot}.")
     sentence = f"{capital(spot)} there is {_listed(found)}."
-    return Question("beside", asked(thing.shape), _named(found), sentence, _only(found))
+    return Question("beside", asked(thing.shape), _named(found), sentence, tuple(found))
 
 
 def _listed(found: list[Thing]) -> str:
@@ -134,10 +134,6 @@ def _listed(found: list[Thing]) -> str:
 
 def _named(found: list[Thing]) -> str:
     return joined([a(short_name(thing)) for thing in found])
-
-
-def _only(found: list[Thing]) -> Thing | None:
-    return found[0] if len(found) == 1 else None
 
 
 def relation(scene: Scene, rng: random.Random) -> Question | None:
@@ -150,6 +146,6 @@ def relation(scene: Scene, rng: random.Random) -> Question | None:
     names = [asked_shape(rng, thing.shape) for thing in pair]
     text = f"Is the {names[0]} {rng.choice(_ASKED[word])} the {names[1]}?"
     if _BESIDE[word](one, other):
-        return Question("relation", text, "yes", f"Yes, the {one.shape} is {word} the {other.shape}.", one)
+        return Question("relation", text, "yes", f"Yes, the {one.shape} is {word} the {other.shape}.", (one,))
     true = next(instead for instead in (_OPPOSITE[word], *_ACROSS[word]) if _BESIDE[instead](one, other))
-    return Question("relation", text, "no", f"No, the {one.shape} is {true} the {other.shape}.", one)
+    return Question("relation", text, "no", f"No, the {one.shape} is {true} the {other.shape}.", (one,))

@@ -59,6 +59,12 @@ def test_answers_are_true() -> None:
     assert absent(questions.what_beside) > {"no boat"}
     assert answers(questions.describe_one, "the star") == {"small and blue"}
     assert answers(questions.which_shapes, "") == {"circle, star and fish"}
+    assert answers(questions.title, "") == {"a circle, a star and a fish"}
+    assert answers(questions.how_many_kinds, "colours") == {"2"}
+    assert answers(questions.how_many_kinds, "shapes") == {"3"}
+    assert answers(questions.of_family, "animal") == {"a blue fish"}
+    assert answers(questions.of_family, "plant") == {"no plant"}
+    assert answers(questions.extreme, "(things are|is) small") == {"blue star"}
     assert answers(questions.which_colours, "") == {"red and blue"}
     assert answers(questions.extreme, "smallest") == {"blue star"}
     assert answers(questions.extreme, "biggest") == {"red circle and blue fish"}
@@ -146,8 +152,49 @@ def test_follow_ups_lean_on_the_turn_before() -> None:
     assert texts["And its colour?"] == "The star is blue."
     assert texts["Is it big?"] == "No, the star is small."
     assert texts["And the fish?"] == "The fish is at the bottom."
+    assert texts["What else?"] == (
+        "There is also a big red circle in the top left and a big blue fish at the bottom."
+    )
     nothing = questions.count(SCENE, random.Random(0))
     assert questions.follow_up(nothing, SCENE, random.Random(0)) is None
+
+
+def follow_ups(before: questions.Question) -> dict[str, questions.Question]:
+    found = [questions.follow_up(before, SCENE, random.Random(seed)) for seed in range(200)]
+    return {question.text: question for question in found if question is not None}
+
+
+def test_once_all_is_told_there_is_nothing_else() -> None:
+    before = questions.describe(SCENE, random.Random(0))
+    assert follow_ups(before)["Anything else?"].sentence == "That is all I see."
+    star = questions.colour(SCENE, random.Random(0), SCENE.things[1])
+    assert star is not None
+    rest = follow_ups(star)["What else is there?"]
+    assert follow_ups(rest)["What else is there?"].sentence == "That is all I see."
+    assert follow_ups(rest)["And their colours?"].sentence == "The circle is red and the fish is blue."
+
+
+def test_what_else_after_a_thing_that_is_not_there_tells_everything() -> None:
+    before = next(question for question in asked(questions.colour, "the cat"))
+    told = follow_ups(before)["What else?"].sentence
+    assert told.startswith("There is a big red circle")
+    assert "star" in told
+    assert "fish" in told
+
+
+def test_several_that_were_told_of_have_their_colours() -> None:
+    before = questions.describe(SCENE, random.Random(0))
+    assert follow_ups(before)["And its colour?"].sentence == (
+        "The circle is red, the star is blue and the fish is blue."
+    )
+
+
+def test_what_no_lesson_shows_is_not_taken_for_what_one_does() -> None:
+    known = {*SHAPES, *COLOURS}
+    for question in asked(questions.unfamiliar, ""):
+        subject = re.sub(r"^.*\b(?:a|an|the|any|many) (\w+).*$", r"\1", question.text)
+        assert subject not in known
+        assert subject not in {"picture", "image"}, question.text
 
 
 def test_captions_fit_into_ten_tokens_of_whole_words() -> None:
