@@ -138,6 +138,24 @@ class IdeficsClient(commands.AutoShardedBot):
         assert isinstance(cog, CatchUp)
         return cog.turn(place_id, message_id)
 
+    async def forget_message(self, place_id: int, message_id: int) -> None:
+        """A message was deleted: nothing of it is kept, and what Discord still shows of its answer goes too.
+
+        Left there, it would tell of a picture that somebody wanted gone, under buttons that can do nothing.
+        """
+        request = await self.store.request_of_question(message_id)
+        request = request or await self.store.request_of_answer(message_id)
+        await self.service.erasing.deleted(message_id)
+        for answer_id in request.answer_ids if request is not None else ():
+            if answer_id == message_id:
+                continue
+            try:
+                await self.http.delete_message(place_id, answer_id)
+            except discord.NotFound:
+                log.debug("Message %s was gone already", answer_id)
+            except discord.HTTPException as error:
+                log.info("Cannot delete message %s: %s", answer_id, error)
+
     def hears(self) -> bool:
         """Every shard has had something from Discord lately; if nothing happens, a heartbeat's answer."""
         return bool(self.shards) and all(_silent_seconds(shard) < SILENT_S for shard in self.shards.values())

@@ -14,9 +14,9 @@ import sys
 import time
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from inference import Options, load_engine
+from inference import Options, load_engine, tasks
 
 ANSWER_TOKENS = 15
 
@@ -64,10 +64,9 @@ async def _answer_once(checkpoint: str) -> dict[str, float | int | None]:
     async with load_engine(checkpoint, device="cpu") as engine:
         loaded = time.time()
         first_token = None
-        stream = engine.stream(
-            ["User:", Image.new("RGB", (64, 64), "white"), "What is in this picture?\nAssistant:"],
-            Options(max_new_tokens=ANSWER_TOKENS),
-        )
+        # A story is the answer that does not end before it is long enough.
+        prompt = tasks.story(_drawing()).prompt
+        stream = engine.stream(prompt, Options(max_new_tokens=ANSWER_TOKENS))
         async for _ in stream:
             first_token = first_token or time.time()
         answered = time.time()
@@ -79,6 +78,15 @@ async def _answer_once(checkpoint: str) -> dict[str, float | int | None]:
             "tokens": stream.reply.completion_tokens,
             "peak_memory": _peak_memory(),
         }
+
+
+def _drawing() -> Image.Image:
+    """A red circle beside a blue square."""
+    picture = Image.new("RGB", (192, 192), "white")
+    pen = ImageDraw.Draw(picture)
+    pen.ellipse((8, 70, 58, 120), fill="red")
+    pen.rectangle((134, 70, 184, 120), fill="blue")
+    return picture
 
 
 def _peak_memory() -> int | None:

@@ -49,5 +49,5 @@ def _draw_bar(card: Card, y: float, label: str, share: float, words: Words, *, b
     card.text(MARGIN, y + 6, name, _SIZE, TEXT if best else QUIET)
     card.text(WIDTH - MARGIN, y + 6, words.percent(share), _SIZE, TEXT if best else QUIET, anchor="rm")
     card.bar(MARGIN, y + 17, width, _BAR - 2, TRACK, radius=3)
-    if share > 0:
+    if share >= 0.005:  # of less, the number says 0%
         card.bar(MARGIN, y + 17, max(_BAR - 2, width * share), _BAR - 2, ACCENT if best else MUTED, radius=3)

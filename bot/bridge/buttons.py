@@ -104,7 +104,7 @@ class AnswerButton(
         words = await words_for(interaction)
         if self.action is Action.ACCEPT:
             sentence = words("Only the person whose picture it is can do that.")
-        elif interaction.permissions.manage_messages:
+        elif interaction.permissions.manage_messages or interaction.permissions.manage_channels:
             return True
         else:
             sentence = words("Only the person who asked and moderators can do that.")

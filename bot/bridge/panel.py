@@ -59,7 +59,7 @@ SETTINGS = (
         marked("Considers"),
         (
             (History.ALL.value, marked("all that was said here")),
-            (History.ADDRESSED.value, marked("what was said to it")),
+            (History.ADDRESSED.value, marked("what was said to me")),
             (History.OFF.value, marked("nothing earlier")),
         ),
     ),

@@ -137,7 +137,7 @@ class CatchUp(commands.Cog):
             log.info("Cannot read what was missed in channel %s: %s", place.id, error)
             return
         if not missing_to_reply(channel):  # else Discord shows an empty channel
-            await self._notice_deletions(known, since)
+            await self._notice_deletions(place, known, since)
         for message in since.missed:
             try:
                 await self._receive(message)
@@ -145,12 +145,12 @@ class CatchUp(commands.Cog):
                 log.exception("Message %s in channel %s could not be taken in", message.id, place.id)
             await self.client.store.mark_seen(place.id, message.id)
 
-    async def _notice_deletions(self, known: set[int], since: Since) -> None:
+    async def _notice_deletions(self, place: Place, known: set[int], since: Since) -> None:
         """`known` were there before they were looked for: nobody tells what was deleted meanwhile."""
         for message_id in sorted(known - since.read):
             if message_id >= since.back_to:
                 log.info("Message %s was deleted meanwhile", message_id)
-                await self.client.service.erasing.deleted(message_id)
+                await self.client.forget_message(place.id, message_id)
 
     async def _channel(self, place: Place, seen: int) -> Readable | None:
         """None where nothing can have been said: in a place that is gone, or a thread long archived."""

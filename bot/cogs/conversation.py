@@ -30,8 +30,8 @@ REMEMBERED = 10_000
 """People and places that were told something; of those forgotten, one is told once more."""
 
 UNSEEN_REPLY = marked(
-    "I cannot see the message that you replied to: for that I need the message content intent, "
-    "or the picture in your own message."
+    "I cannot see the message that you replied to: send me its picture yourself, or choose "
+    "*Ask about this picture* under *Apps* in its menu."
 )
 UNSEEN_IN_THREAD = marked(
     "I cannot read messages here that do not mention me; please mention me in each one."

@@ -10,15 +10,17 @@ from discord.ext import commands
 
 from bot.bridge.alt_text import accept_alt_text
 from bot.bridge.buttons import Action, AnswerButton
-from bot.bridge.commands import Interaction, polite, say_privately, words_for
+from bot.bridge.commands import Interaction, RefusedError, polite, say_privately, words_for
 from bot.bridge.permissions import moderates
-from bot.conversation.requests import Refusal, Request
+from bot.conversation.requests import Refusal, Request, RequestState
 
 if TYPE_CHECKING:
     from bot.client import IdeficsClient
 
 log = logging.getLogger(__name__)
 
+NEEDS_QUESTION = (Action.REGENERATE, Action.CONTINUE, Action.SHOW)
+"""Questions are kept for a while only; their answers stay in Discord, with these buttons."""
 LIKED = {"👍": True, "👎": False}
 
 
@@ -37,6 +39,9 @@ class Steering(commands.Cog):
         language = interaction.locale.value
         exempt = moderates(interaction.channel, interaction.user)
         result: Request | Refusal | None = None
+        if pressed.action in NEEDS_QUESTION and not await self._is_remembered(pressed.request_id):
+            words = await words_for(interaction)
+            raise RefusedError(words("I no longer have the question: ask it once more."))
         match pressed.action:
             case Action.STOP:
                 await service.stop(pressed.request_id)
@@ -64,6 +69,10 @@ class Steering(commands.Cog):
         if isinstance(result, Refusal):
             await say_privately(interaction, result.sentence)
 
+    async def _is_remembered(self, request_id: int) -> bool:
+        request = await self.client.store.request_of_question(request_id)
+        return request is not None and request.state is not RequestState.FORGOTTEN
+
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         await self._react(event, given=True)
@@ -87,10 +96,8 @@ class Steering(commands.Cog):
             await self.client.store.take_back_feedback(request.id, event.user_id, liked=liked)
 
     async def _delete_answer(self, message: discord.Message) -> None:
-        request = await self.client.store.request_of_answer(message.id)
-        for message_id in request.answer_ids if request is not None else (message.id,):
-            try:
-                await self.client.http.delete_message(message.channel.id, message_id)
-            except discord.NotFound:
-                log.debug("Message %s was gone already", message_id)
-        await self.client.service.erasing.deleted(message.id)
+        try:
+            await self.client.http.delete_message(message.channel.id, message.id)
+        except discord.NotFound:
+            log.debug("Message %s was gone already", message.id)
+        await self.client.forget_message(message.channel.id, message.id)

@@ -36,6 +36,7 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         self.on_outcome: list[Callable[[Outcome], None]] = []
         """Told of each outcome too."""
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._service: ReplyService | None = None
         self._engine: RevivedEngine | None = None
         self._process = ProcessCollector(registry=registry)
@@ -94,7 +95,7 @@ class Metrics:
         waiting = Gauge("idefics_bot_requests_waiting", "Requests without any text yet.", registry=registry)
         waiting.set_function(lambda: self.waiting)
         tasks = Gauge("idefics_bot_tasks", "Tasks of the event loop.", registry=registry)
-        tasks.set_function(lambda: len(asyncio.all_tasks()))
+        tasks.set_function(lambda: len(asyncio.all_tasks(self._loop)) if self._loop is not None else 0)
         memory = Gauge(
             "idefics_bot_device_memory_bytes", "What torch holds on accelerators.", registry=registry
         )
@@ -107,6 +108,7 @@ class Metrics:
         """From now on the figures are theirs."""
         self._service = service
         self._engine = engine
+        self._loop = asyncio.get_running_loop()
 
     @property
     def in_flight(self) -> int:

@@ -79,7 +79,8 @@ class Packed4bit:
 
 def _nf4_kernel(layers: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor]:
     """The product with the layers' weights stacked, of which the layers' own weights become views."""
-    from inference.kernels.nf4 import Nf4Weight, nf4_linear
+    from inference.kernels.nf4 import nf4_linear
+    from inference.kernels.nf4_weight import Nf4Weight
 
     weight = Nf4Weight.stack([Nf4Weight.of(layer) for layer in layers])
     start = 0

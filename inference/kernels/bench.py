@@ -1,11 +1,13 @@
 """Measures the kernels on a GPU, beside what they replace: `python -m inference.kernels.bench`.
 
 Everything runs in CUDA graphs and on the shapes of the 9B model, over more memory than the cache holds. The
-share is that of the device's copy bandwidth, counting the bytes that must be read.
+share is that of the device's copy bandwidth, counting the bytes that must be read. With `--tiles` it tries
+other ways of dealing out the work with NF4 weights, to find the best for another GPU.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
 from time import perf_counter
@@ -17,7 +19,8 @@ from bitsandbytes.functional import QuantState, get_4bit_type
 from torch.nn.functional import scaled_dot_product_attention
 
 from inference.kernels.limits import PAGE_SIZE
-from inference.kernels.nf4 import BLOCK_SIZE, Nf4Weight, nf4_linear
+from inference.kernels.nf4 import TILES, Tiles, nf4_linear
+from inference.kernels.nf4_weight import BLOCK_SIZE, Nf4Weight
 from inference.kernels.paged_attention import paged_decode_attention
 from inference.measuring import copy_bandwidth
 
@@ -27,7 +30,7 @@ LAYERS = 16
 LOADS = ((1, 512), (8, 512), (32, 64), (32, 512), (64, 512))
 """Rows, and tokens of each."""
 WIDTH = 2048 // PAGE_SIZE
-ROWS = (1, 2, 4, 8, 32, 64)
+ROWS = (1, 2, 4, 8, 16, 32, 64)
 HIDDEN, INTERMEDIATE = 4096, 11008
 MLP = ((2 * INTERMEDIATE, HIDDEN), (HIDDEN, INTERMEDIATE))
 MATRICES = (
@@ -35,12 +38,22 @@ MATRICES = (
     *(8 * ((HIDDEN, HIDDEN), (HIDDEN, HIDDEN), *MLP)),
 )
 """(outputs, inputs) of a decode step, with what has the same input in one."""
+OTHER_TILES = (
+    *(Tiles(1, parts, blocks, 1) for parts in (4, 8) for blocks in (2, 4)),
+    *(Tiles(2, 4, blocks, programs) for blocks in (1, 2) for programs in (1, 264)),
+    *(Tiles(4, parts, blocks, 264) for parts in (1, 2) for blocks in (1, 2)),
+)
 REPLAYS = 20
 ROW = "{:<46} {:>11} {:>9} {:>8} {:>24}"
 
 
 def main() -> int:
     """Measures and prints; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m inference.kernels.bench", description="Measures the kernels."
+    )
+    parser.add_argument("--tiles", action="store_true", help="try other ways with NF4 weights (some minutes)")
+    tries_tiles: bool = parser.parse_args().tiles
     if not torch.cuda.is_available():
         print("This measures a GPU, and there is none.", file=sys.stderr)
         return 2
@@ -51,6 +64,9 @@ def main() -> int:
         f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}, triton {triton.__version__}, "
         f"copy bandwidth {bandwidth / 1e9:.0f} GB/s"
     )
+    if tries_tiles:
+        _try_tiles(device)
+        return 0
     print(ROW.format("", "time", "read", "share", "instead of"))
     _measure_attention(device, bandwidth)
     _measure_nf4(device, bandwidth)
@@ -97,14 +113,7 @@ def _measure_attention(device: torch.device, bandwidth: float) -> None:
 
 def _measure_nf4(device: torch.device, bandwidth: float) -> None:
     table = get_4bit_type("nf4", device=device)
-    weights = [
-        Nf4Weight(
-            torch.randint(256, (outputs, inputs // 2), dtype=torch.uint8, device=device),
-            torch.rand((outputs, inputs // BLOCK_SIZE), device=device) / inputs**0.5,
-            table,
-        )
-        for outputs, inputs in MATRICES
-    ]
+    weights = _weights(device)
     states = [
         QuantState(
             weight.scales.flatten(),
@@ -118,20 +127,52 @@ def _measure_nf4(device: torch.device, bandwidth: float) -> None:
     ]
     read = sum(weight.packed.nbytes + weight.scales.nbytes for weight in weights)
     for rows in ROWS:
-        sizes = {size for shape in MATRICES for size in shape}
-        vectors = {size: torch.randn((rows, size), dtype=torch.bfloat16, device=device) for size in sizes}
-        outs = {size: torch.empty_like(vector) for size, vector in vectors.items()}
-
-        def kernel(vectors: dict[int, torch.Tensor] = vectors, outs: dict[int, torch.Tensor] = outs) -> None:
-            for weight, (outputs, inputs) in zip(weights, MATRICES, strict=True):
-                nf4_linear(vectors[inputs], weight, outs[outputs])
+        vectors = _vectors(rows, device)
 
         def theirs(vectors: dict[int, torch.Tensor] = vectors) -> None:
             for weight, state, (_, inputs) in zip(weights, states, MATRICES, strict=True):
                 matmul_4bit(vectors[inputs], weight.packed.view(-1, 1).t(), quant_state=state)
 
         name = f"NF4, {rows} rows, all matrices of a step"
-        _report(name, _time(kernel), read, bandwidth, "bitsandbytes", _time(theirs))
+        _report(name, _time(_nf4_products(weights, vectors)), read, bandwidth, "bitsandbytes", _time(theirs))
+
+
+def _try_tiles(device: torch.device) -> None:
+    """Prints the milliseconds of all matrices of a step by `OTHER_TILES`, for each number of rows."""
+    weights = _weights(device)
+    for rows, chosen in list(TILES.items()):
+        products = _nf4_products(weights, _vectors(rows, device))
+        print(f"{rows} rows: {1e3 * _time(products):.2f} ms, {chosen}", flush=True)
+        for other in OTHER_TILES:
+            TILES[rows] = other
+            print(f"         {1e3 * _time(products):.2f} ms, {other}", flush=True)
+        TILES[rows] = chosen
+
+
+def _weights(device: torch.device) -> list[Nf4Weight]:
+    return [
+        Nf4Weight(
+            torch.randint(256, (outputs, inputs // 2), dtype=torch.uint8, device=device),
+            torch.rand((outputs, inputs // BLOCK_SIZE), device=device) / inputs**0.5,
+        )
+        for outputs, inputs in MATRICES
+    ]
+
+
+def _vectors(rows: int, device: torch.device) -> dict[int, torch.Tensor]:
+    """What is multiplied, by the number of inputs."""
+    sizes = {size for shape in MATRICES for size in shape}
+    return {size: torch.randn((rows, size), dtype=torch.bfloat16, device=device) for size in sizes}
+
+
+def _nf4_products(weights: list[Nf4Weight], vectors: dict[int, torch.Tensor]) -> Callable[[], None]:
+    outs = {size: torch.empty_like(vector) for size, vector in vectors.items()}
+
+    def multiply() -> None:
+        for weight, (outputs, inputs) in zip(weights, MATRICES, strict=True):
+            nf4_linear(vectors[inputs], weight, outs[outputs])
+
+    return multiply
 
 
 def _time(call: Callable[[], None]) -> float:

@@ -26,7 +26,7 @@ def overlapping(x: torch.Tensor) -> dict[str, Any]:
 
 @cache
 def _can(device: torch.device) -> bool:
-    return torch.cuda.get_device_capability(device) >= (9, 0)
+    return torch.version.hip is None and torch.cuda.get_device_capability(device) >= (9, 0)
 
 
 @cache

@@ -15,6 +15,7 @@ import triton
 import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
+from inference.kernels.joining import join_splits
 from inference.kernels.launching import overlapping, shared_memory
 from inference.kernels.limits import MOST_ROWS
 
@@ -31,7 +32,6 @@ _FEWEST_STEPS = 4
 # Tiles of weights that a program calls into the cache before it waits: a power of two.
 _PREFETCHED = 2
 _LINE = tl.constexpr(128)
-_JOINED = 1024
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, *, gated: bool = False) -> torch.Tensor:
@@ -81,9 +81,7 @@ def linear(x: torch.Tensor, weight: torch.Tensor, *, gated: bool = False) -> tor
         **overlapping(x),
     )
     if splits > 1:
-        _join_splits[(triton.cdiv(out.numel(), _JOINED),)](
-            parts, out, out.numel(), SPLITS=splits, AT_ONCE=_JOINED, num_warps=4, **overlapping(x)
-        )
+        join_splits(parts, out)
     return out
 
 
@@ -213,16 +211,3 @@ def _matrix_product(
         there = (output < outputs)[:, None]
     target = parts + (split.to(tl.int64) * rows + row) * outputs + output[:, None]
     tl.store(target, total.to(parts.dtype.element_ty), mask=(row < rows) & there)
-
-
-@triton.jit
-def _join_splits(parts, out, size, SPLITS: tl.constexpr, AT_ONCE: tl.constexpr, PDL: tl.constexpr):
-    """Sums over the splits."""
-    place = tl.program_id(0) * AT_ONCE + tl.arange(0, AT_ONCE)
-    if PDL:
-        gdc_launch_dependents()
-        gdc_wait()
-    total = tl.zeros([AT_ONCE], tl.float32)
-    for split in tl.static_range(SPLITS):
-        total += tl.load(parts + split * size + place, mask=place < size, other=0.0)
-    tl.store(out + place, total.to(out.dtype.element_ty), mask=place < size)

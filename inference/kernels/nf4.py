@@ -1,227 +1,284 @@
 """Products with bitsandbytes' NF4 weights for few rows: the packed bytes are read once, as they are stored.
 
 A weight is two codes a byte, the earlier one in the upper four bits, into a table of 16 values; each 64
-neighbours in a row share a scale. One row is a product with a vector, 2 to 64 are multiplied on the tensor
-cores.
+neighbours in a row share a scale, which is applied to their sum.
+
+One row or 64, the tensor cores multiply. Their instruction takes 16 outputs by 16 inputs of one factor and 16
+inputs by 8 rows of the other, spread over a warp so that lane 4 g + c holds outputs g and g + 8 and row g,
+each at the same few of the inputs. Which these are is free, so long as it is the same for both factors: here
+the 16 in a row that begin at 16 c. What a lane needs then lies side by side in memory, and goes from there
+straight into the registers where it is unpacked and multiplied, past the shared memory and all waiting for
+other warps.
+
+So the tensors here have the threads for their first dimension, and for others what a thread holds. Triton
+leaves it at that, and where they are made into matrices it sees that all is in its place already.
 """
 
 # Kernels have no types, and their constants are upper case, as in Triton's own.
 # mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False, disallow-untyped-decorators=False
-# ruff: noqa: N803
+# mypy: disable-error-code=assignment
+# ruff: noqa: N803, N806, RUF005 (Triton adds tuples, but does not unpack them)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from math import gcd
 
 import torch
 import triton
 import triton.language as tl
-from bitsandbytes.functional import dequantize_blockwise
-from bitsandbytes.nn import Linear4bit
+from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-BLOCK_SIZE = 64
-"""Neighbouring weights that share a scale: bitsandbytes' default, and what transformers asks for."""
-MOST_ROWS = 64
-"""Above it, unpacking the weight for a product of torch's own is the better way."""
+from inference.kernels.joining import join_splits
+from inference.kernels.launching import overlapping
+from inference.kernels.limits import MOST_ROWS
+from inference.kernels.nf4_values import load_table, look_up, table
+from inference.kernels.nf4_weight import BLOCK_SIZE, Nf4Weight
 
 _BLOCK = tl.constexpr(BLOCK_SIZE)
-_CODES = tl.constexpr(16)
-
-# Tiles. Of a vector's product: 8 KiB of packed weights, four loads of 16 bytes for each thread.
-_VECTOR = {"OUTPUTS_AT_ONCE": 8, "INPUTS_AT_ONCE": 2048, "num_warps": 4}
-# Of a matrix product: as many outputs as two warpgroups multiply, since each program reads all of `x`.
-_MATRIX = {"OUTPUTS_AT_ONCE": 128, "INPUTS_AT_ONCE": 128, "num_warps": 8}
-# Two tiles are on their way while one is worked on.
-_STAGES = tl.constexpr(3)
-# Where outputs are too few for two programs on each of 132 multiprocessors, the inputs are split too, but
-# not so far that the parts' sums weigh more than the weights.
-_PROGRAMS = 264
-_FEWEST_STEPS = 4
-_JOINED = 1024
+_OUTPUTS = tl.constexpr(16)
 
 
 @dataclass(frozen=True, slots=True)
-class Nf4Weight:
-    """A matrix (outputs, inputs) in NF4, its scales at hand as plain numbers."""
+class Tiles:
+    """How the work is dealt out."""
 
-    packed: torch.Tensor
-    """uint8, (outputs, inputs / 2): bitsandbytes' own storage, not a copy."""
-    scales: torch.Tensor
-    """float32, (outputs, inputs / 64)."""
-    table: torch.Tensor
-    """float32, (16,): what each code means."""
+    groups: int
+    """Groups of 16 outputs that a program has, each a warp or several. More of them read `x` less often."""
+    parts: int
+    """Warps of a group, which take turns at chunks of the inputs."""
+    blocks: int
+    """Blocks of inputs in a chunk, 1, 2 or 4, as far as they divide the inputs. The next chunk is on its way
+    while one is multiplied, so more of them keep the memory busier, and cost registers."""
+    programs: int
+    """Where outputs are too few for so many programs, the inputs are split too, and the sums joined."""
 
-    @classmethod
-    def of(cls, linear: Linear4bit) -> Nf4Weight:
-        """The weight of a quantised layer; its bias, if it has one, remains the caller's to add.
 
-        Raises `ValueError` for what the kernels do not read: FP4, blocks of another size, inputs that are
-        not a multiple of 64, and the layout into which bitsandbytes packs again on some CPUs.
-        """
-        state = linear.weight.quant_state
-        if state.quant_type != "nf4" or state.blocksize != BLOCK_SIZE:
-            raise ValueError(f"{state.quant_type} in blocks of {state.blocksize} is not NF4 in blocks of 64.")
-        if getattr(state, "packing_format_for_cpu", False):
-            raise ValueError("bitsandbytes has packed this weight for the CPU; load the checkpoint anew.")
-        outputs, inputs = state.shape
-        if inputs % BLOCK_SIZE:
-            raise ValueError(f"A row of {inputs} weights is no multiple of {BLOCK_SIZE}.")
-        scales = state.absmax
-        if state.nested:
-            scales = dequantize_blockwise(scales, state.state2) + state.offset
-        return cls(
-            packed=linear.weight.data.view(torch.uint8).view(outputs, inputs // 2),
-            scales=scales.float().view(outputs, inputs // BLOCK_SIZE),
-            table=state.code.float(),
-        )
-
-    @classmethod
-    def stack(cls, weights: Sequence[Nf4Weight]) -> Nf4Weight:
-        """The weights of layers that have the same input, one under the other: one product, not several.
-
-        This is a copy. For the layers to read it too, make their weights views of `packed`.
-        """
-        return cls(
-            packed=torch.cat([weight.packed for weight in weights]),
-            scales=torch.cat([weight.scales for weight in weights]),
-            table=weights[0].table,
-        )
+TILES = {8: Tiles(1, 4, 4, 1), 16: Tiles(4, 2, 2, 264), 32: Tiles(2, 4, 2, 1), 64: Tiles(4, 1, 1, 264)}
+"""By the number of rows, rounded up: what was within 3 % of the fastest of some 25 ways on an H100.
+`python -m inference.kernels.bench --tiles` tries others."""
+# Splits of less are not worth their joining.
+_FEWEST_STEPS = 2
 
 
 def nf4_linear(x: torch.Tensor, weight: Nf4Weight, out: torch.Tensor) -> None:
     """Writes x · weightᵀ to `out`.
 
     `x`: (rows, inputs), contiguous, 1 to `MOST_ROWS` rows; `out`: (rows, outputs), contiguous. Both bfloat16
-    for speed; float16 and float32 work. Sums are float32. Weights enter a product of several rows rounded to
-    the type of `x`, as in bitsandbytes.
+    or float16; float32 works, slowly. The table's 16 values are rounded to the type of `x`, in bfloat16 by
+    0.3 % of themselves at most; scales and sums are float32. (bitsandbytes rounds them as much, multiplied by
+    their scales.)
     """
     rows, inputs = x.shape
-    outputs = weight.packed.shape[0]
+    outputs = len(weight.packed)
     assert 1 <= rows <= MOST_ROWS
     assert weight.packed.shape[1] * 2 == inputs
     assert out.shape == (rows, outputs)
     assert x.is_contiguous()
     assert out.is_contiguous()
-    operands = (x, weight.packed.view(torch.int32), weight.scales, weight.table)
-    if rows == 1:
-        grid = (triton.cdiv(outputs, _VECTOR["OUTPUTS_AT_ONCE"]),)
-        _vector_product[grid](*operands, out, outputs, INPUTS=inputs, **_VECTOR)
-        return
-    tiles = triton.cdiv(outputs, _MATRIX["OUTPUTS_AT_ONCE"])
-    steps = triton.cdiv(inputs, _MATRIX["INPUTS_AT_ONCE"])
-    splits = min(triton.cdiv(_PROGRAMS, tiles), triton.cdiv(steps, _FEWEST_STEPS))
-    parts = out if splits == 1 else torch.empty((splits, rows, outputs), dtype=torch.float32, device=x.device)
-    _matrix_product[(tiles, splits)](
-        *operands,
+    padded = max(8, triton.next_power_of_2(rows))
+    tiles = TILES[padded]
+    blocks = gcd(tiles.blocks, inputs // BLOCK_SIZE)
+    programs = triton.cdiv(outputs, 16 * tiles.groups)
+    splits = _splits(programs, inputs // (BLOCK_SIZE * blocks * tiles.parts), tiles.programs)
+    parts = out if splits == 1 else x.new_empty((splits, rows, outputs), dtype=torch.float32)
+    assembled = x.is_cuda and torch.version.hip is None and x.dtype.itemsize == 2
+    _product[(programs, splits)](
+        x,
+        weight.packed.view(torch.int32),
+        weight.scales,
+        table(x.dtype, x.device, assembled=assembled),
         parts,
         rows,
         outputs,
-        triton.cdiv(steps, splits),
         INPUTS=inputs,
-        ROWS=max(16, triton.next_power_of_2(rows)),
-        **_MATRIX,
+        OCTETS=padded // 8,
+        GROUPS=tiles.groups,
+        PARTS=tiles.parts,
+        BLOCKS=blocks,
+        SPLITS=splits,
+        ASSEMBLED=assembled,
+        num_warps=tiles.groups * tiles.parts,
+        **overlapping(x),
     )
     if splits > 1:
-        grid = (triton.cdiv(out.numel(), _JOINED),)
-        _join_splits[grid](parts, out, out.numel(), SPLITS=splits, AT_ONCE=_JOINED, num_warps=4)
+        join_splits(parts, out)
 
 
-@triton.jit
-def _tile(
-    packed,
-    scales,
-    table,
-    output,
-    first,
-    outputs,
-    INPUTS: tl.constexpr,
-    OUTPUTS_AT_ONCE: tl.constexpr,
-    INPUTS_AT_ONCE: tl.constexpr,
-):
-    """The tile from input `first` on: float32, (OUTPUTS_AT_ONCE, INPUTS_AT_ONCE), 0 outside the matrix."""
-    row = output.to(tl.int64)[:, None]
-    there = (output < outputs)[:, None]
-    word = first // 8 + tl.arange(0, INPUTS_AT_ONCE // 8)[None, :]
-    words = tl.load(packed + row * (INPUTS // 8) + word, mask=there & (word < INPUTS // 8), other=0)
-    # Halves of the words, then bytes, then codes, each in the order in which they lie in memory.
-    halves = tl.reshape(tl.join(words, words >> 16), [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE // 4])
-    pairs = tl.reshape(tl.join(halves, halves >> 8), [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE // 2])
-    codes = tl.reshape(tl.join(pairs >> 4, pairs) & 15, [OUTPUTS_AT_ONCE * INPUTS_AT_ONCE])
-    values = tl.gather(tl.load(table + tl.arange(0, _CODES)), codes, 0)
-    block = first // _BLOCK + tl.arange(0, INPUTS_AT_ONCE // _BLOCK)[None, :]
-    inside = there & (block < INPUTS // _BLOCK)
-    scale = tl.load(scales + row * (INPUTS // _BLOCK) + block, mask=inside, other=0.0)
-    return tl.reshape(values, [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE]), scale
+def _splits(programs: int, steps: int, wanted: int) -> int:
+    """Into how many, a power of two, to split the inputs of so many programs of so many steps."""
+    splits = 1
+    while 2 * splits * programs <= wanted and 2 * splits * _FEWEST_STEPS <= steps:
+        splits *= 2
+    return splits
 
 
-@triton.jit
-def _vector_product(
+@triton.jit(do_not_specialize=["rows"])
+def _product(
     x,
     packed,
     scales,
-    table,
+    values,
     out,
-    outputs,
-    INPUTS: tl.constexpr,
-    OUTPUTS_AT_ONCE: tl.constexpr,
-    INPUTS_AT_ONCE: tl.constexpr,
-):
-    output = tl.program_id(0) * OUTPUTS_AT_ONCE + tl.arange(0, OUTPUTS_AT_ONCE)
-    total = tl.zeros([OUTPUTS_AT_ONCE], tl.float32)
-    for first in tl.range(0, INPUTS, INPUTS_AT_ONCE, num_stages=_STAGES):
-        values, scale = _tile(
-            packed, scales, table, output, first, outputs, INPUTS, OUTPUTS_AT_ONCE, INPUTS_AT_ONCE
-        )
-        place = first + tl.arange(0, INPUTS_AT_ONCE)
-        inputs = tl.load(x + place, mask=place < INPUTS, other=0.0).to(tl.float32)
-        products = tl.reshape(values * inputs[None, :], [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE // _BLOCK, _BLOCK])
-        total += tl.sum(tl.sum(products, 2) * scale, 1)
-    tl.store(out + output, total.to(out.dtype.element_ty), mask=output < outputs)
-
-
-@triton.jit(do_not_specialize=["rows", "steps"])
-def _matrix_product(
-    x,
-    packed,
-    scales,
-    table,
-    parts,
     rows,
     outputs,
-    steps,
     INPUTS: tl.constexpr,
-    ROWS: tl.constexpr,
-    OUTPUTS_AT_ONCE: tl.constexpr,
-    INPUTS_AT_ONCE: tl.constexpr,
+    OCTETS: tl.constexpr,
+    GROUPS: tl.constexpr,
+    PARTS: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    SPLITS: tl.constexpr,
+    ASSEMBLED: tl.constexpr,
+    PDL: tl.constexpr,
 ):
-    """One program per tile of outputs and split of the inputs; a split is `steps` tiles of inputs.
+    """A program has GROUPS x 16 outputs and one of SPLITS of the inputs.
 
-    The weights are the left factor, whose tile is the tensor cores' larger side: the rows are the few.
+    Its parts take turns at chunks of BLOCKS blocks of inputs. The rows are OCTETS eights, some of which may
+    be beyond the last row. Each split has a part of `out` for itself, (SPLITS, rows, outputs).
     """
-    output = tl.program_id(0) * OUTPUTS_AT_ONCE + tl.arange(0, OUTPUTS_AT_ONCE)
-    split = tl.program_id(1)
-    row = tl.arange(0, ROWS)[None, :]
-    total = tl.zeros([OUTPUTS_AT_ONCE, ROWS], tl.float32)
-    start = split * steps * INPUTS_AT_ONCE
-    end = tl.minimum(start + steps * INPUTS_AT_ONCE, INPUTS)
-    for first in tl.range(start, end, INPUTS_AT_ONCE, num_stages=_STAGES):
-        values, scale = _tile(
-            packed, scales, table, output, first, outputs, INPUTS, OUTPUTS_AT_ONCE, INPUTS_AT_ONCE
-        )
-        place = first + tl.arange(0, INPUTS_AT_ONCE)[:, None]
-        inputs = tl.load(x + tl.minimum(row, rows - 1) * INPUTS + place, mask=place < INPUTS, other=0.0)
-        blocks = tl.reshape(values, [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE // _BLOCK, _BLOCK]) * scale[:, :, None]
-        w = tl.reshape(blocks, [OUTPUTS_AT_ONCE, INPUTS_AT_ONCE])
-        total = tl.dot(w.to(inputs.dtype), inputs, total, input_precision="ieee")
-    target = parts + (split.to(tl.int64) * rows + row) * outputs + output[:, None]
-    tl.store(target, total.to(parts.dtype.element_ty), mask=(row < rows) & (output < outputs)[:, None])
+    ACROSS: tl.constexpr = INPUTS // _BLOCK
+    AT_ONCE: tl.constexpr = BLOCKS * PARTS * SPLITS
+    STEPS: tl.constexpr = (ACROSS + AT_ONCE - 1) // AT_ONCE
+    RAGGED: tl.constexpr = ACROSS % AT_ONCE != 0
+    WARPS: tl.constexpr = GROUPS * PARTS
+    thread = tl.arange(0, 32 * WARPS)
+    warp, eighth, quarter = thread // 32, thread // 4 % 8, thread % 4
+    output = (tl.program_id(0) * GROUPS + warp // PARTS) * _OUTPUTS + eighth
+    low = tl.minimum(output, outputs - 1).to(tl.int64)
+    high = tl.minimum(output + 8, outputs - 1).to(tl.int64)
+    word = 2 * quarter[:, None] + tl.arange(0, 2)
+    words_at = packed + low[:, None] * (INPUTS // 8) + word, packed + high[:, None] * (INPUTS // 8) + word
+    scales_at = (scales + low * ACROSS)[:, None], (scales + high * ACROSS)[:, None]
+    place = 16 * quarter[:, None] + tl.arange(0, 8)
+    x_at = ()
+    for octet in tl.static_range(OCTETS):
+        row = tl.minimum(eighth + 8 * octet, rows - 1)
+        x_at = x_at + (x + row[:, None] * INPUTS + place,)
+    chosen = load_table(values, eighth, ASSEMBLED)
+    chunk = tl.program_id(1) * STEPS * PARTS + warp % PARTS
+    words, scale = _chunk(words_at, scales_at, chunk, ACROSS, BLOCKS, RAGGED)
+    if PDL:
+        gdc_launch_dependents()
+        gdc_wait()
+    total = tl.zeros([WARPS, _OUTPUTS, OCTETS, 4, 2], tl.float32)
+    for step in tl.range(0, STEPS - 1, num_stages=1):
+        here = chunk + step * PARTS
+        following = _chunk(words_at, scales_at, here + PARTS, ACROSS, BLOCKS, RAGGED)
+        if ASSEMBLED:
+            _loads_stay_here()
+        total = _add_product(total, words, scale, x_at, here, chosen, ACROSS, BLOCKS, RAGGED, ASSEMBLED)
+        words, scale = following
+    here = chunk + (STEPS - 1) * PARTS
+    total = _add_product(total, words, scale, x_at, here, chosen, ACROSS, BLOCKS, RAGGED, ASSEMBLED)
+    result = tl.sum(tl.reshape(total, [GROUPS, PARTS, _OUTPUTS, 8 * OCTETS]), 1)
+    first = tl.program_id(0) * GROUPS * _OUTPUTS
+    column = first + tl.arange(0, GROUPS * _OUTPUTS)[:, None]
+    line = tl.arange(0, 8 * OCTETS)[None, :]
+    result = tl.reshape(result, [GROUPS * _OUTPUTS, 8 * OCTETS]).to(out.dtype.element_ty)
+    to = out + (tl.program_id(1) * rows + line) * outputs + column
+    tl.store(to, result, mask=(line < rows) & (column < outputs))
 
 
 @triton.jit
-def _join_splits(parts, out, size, SPLITS: tl.constexpr, AT_ONCE: tl.constexpr):
-    place = tl.program_id(0) * AT_ONCE + tl.arange(0, AT_ONCE)
-    total = tl.zeros([AT_ONCE], tl.float32)
-    for split in tl.static_range(SPLITS):
-        total += tl.load(parts + split * size + place, mask=place < size, other=0.0)
-    tl.store(out + place, total.to(out.dtype.element_ty), mask=place < size)
+def _chunk(words_at, scales_at, chunk, ACROSS: tl.constexpr, BLOCKS: tl.constexpr, RAGGED: tl.constexpr):
+    """Each thread's share of a chunk: for each block (threads, 2, 2) words and (threads, 2) scales.
+
+    The last of the dimensions are an output and the eighth after it. Beyond the last chunk it is the last one
+    again, with 0 for scales.
+    """
+    block = _inside(chunk, ACROSS, BLOCKS, RAGGED) * BLOCKS
+    words = ()
+    for each in tl.static_range(BLOCKS):
+        skipped = ((block + each) * (_BLOCK // 8))[:, None]
+        low = tl.load(words_at[0] + skipped, eviction_policy="evict_first")
+        high = tl.load(words_at[1] + skipped, eviction_policy="evict_first")
+        words = words + (tl.join(low, high),)
+    near = block[:, None] + tl.arange(0, BLOCKS)
+    if RAGGED:
+        there = (chunk * BLOCKS < ACROSS)[:, None]
+        low = tl.load(scales_at[0] + near, mask=there, other=0.0)
+        high = tl.load(scales_at[1] + near, mask=there, other=0.0)
+    else:
+        low = tl.load(scales_at[0] + near)
+        high = tl.load(scales_at[1] + near)
+    lows, highs = _apart(low, BLOCKS), _apart(high, BLOCKS)
+    scales = ()
+    for each in tl.static_range(BLOCKS):
+        scales = scales + (tl.join(lows[each], highs[each]),)
+    return words, scales
+
+
+@triton.jit
+def _inside(chunk, ACROSS: tl.constexpr, BLOCKS: tl.constexpr, RAGGED: tl.constexpr):
+    return tl.minimum(chunk, ACROSS // BLOCKS - 1) if RAGGED else chunk
+
+
+@triton.jit
+def _apart(tensor, COUNT: tl.constexpr):
+    """(threads, COUNT) as COUNT times (threads,)."""
+    found = ()
+    if COUNT == 1:
+        found = found + (tl.reshape(tensor, tensor.shape[:1]),)
+    else:
+        even, odd = tl.split(tl.reshape(tensor, tensor.shape[:1] + [COUNT // 2, 2]))
+        evens, odds = _apart(even, COUNT // 2), _apart(odd, COUNT // 2)
+        for each in tl.static_range(COUNT // 2):
+            found = found + (evens[each], odds[each])
+    return found
+
+
+@triton.jit
+def _together(tensors, COUNT: tl.constexpr):
+    """COUNT tensors as one with further dimensions, of 2 each, in the order in which they are given."""
+    found = tensors[0]
+    if COUNT > 1:
+        pairs = ()
+        for each in tl.static_range(COUNT // 2):
+            pairs = pairs + (tl.join(tensors[each], tensors[each + COUNT // 2]),)
+        found = _together(pairs, COUNT // 2)
+    return found
+
+
+@triton.jit
+def _add_product(
+    total,
+    words,
+    scales,
+    x_at,
+    chunk,
+    values,
+    ACROSS: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    RAGGED: tl.constexpr,
+    ASSEMBLED: tl.constexpr,
+):
+    """`total`, (warps, 16, OCTETS, 4, 2), with each warp's chunk multiplied and added."""
+    WARPS: tl.constexpr = total.shape[0]
+    OCTETS: tl.constexpr = total.shape[2]
+    block = _inside(chunk, ACROSS, BLOCKS, RAGGED) * BLOCKS
+    for each in tl.static_range(BLOCKS):
+        first = ((block + each) * _BLOCK)[:, None]
+        octets = ()
+        for octet in tl.static_range(OCTETS):
+            octets = octets + (tl.join(tl.load(x_at[octet] + first), tl.load(x_at[octet] + first + 8)),)
+        # Inputs are, from here on, (quarter, word, half, pair, one). The tensor cores' order is such that a
+        # lane has two neighbours; with the lanes in second but last place its numbers stay where they are.
+        x = tl.reshape(_together(octets, OCTETS), [WARPS, 8, 4, 2, 2, 2, 2, OCTETS])
+        x = tl.reshape(tl.permute(x, [0, 6, 4, 2, 3, 5, 7, 1]), [WARPS, _BLOCK, 8 * OCTETS])
+        found = _together(look_up(words[each], values, x.dtype, ASSEMBLED), 8)
+        weights = tl.reshape(found, [WARPS, 8, 4, 2, 2, 2, 2, 2])
+        weights = tl.reshape(tl.permute(weights, [0, 4, 1, 3, 6, 2, 5, 7]), [WARPS, _OUTPUTS, _BLOCK])
+        product = tl.dot(weights, x, input_precision="ieee")
+        # A lane of the product has two neighbouring rows of an eight: (4, 2).
+        factor = tl.permute(tl.reshape(scales[each], [WARPS, 8, 4, 2]), [0, 3, 1, 2])
+        factor = tl.reshape(factor, [WARPS, _OUTPUTS, 1, 4, 1])
+        total += tl.reshape(product, [WARPS, _OUTPUTS, OCTETS, 4, 2]) * factor
+    return total
+
+
+@triton.jit
+def _loads_stay_here():
+    """What has been loaded ahead is not loaded later, just before its use, to save registers."""
+    tl.inline_asm_elementwise(
+        "bar.warp.sync 0xffffffff; mov.b32 $0, 0;", "=r", [], dtype=tl.int32, is_pure=False, pack=1
+    )

@@ -1,157 +1,173 @@
-"""Draws what Discord would show, for the documentation: python -m tests.bot.discord_mock docs
+"""Draws what people see in Discord, for the documentation: python -m tests.bot.discord_mock docs
 
-The look is an imitation; answers, bars, buttons and the panel are the program's own, answered by the built-in
-model. It needs Debian's chromium.
+The look is an imitation; the messages are the real bot's, in a simulated Discord, with the built-in model. It
+needs Debian's chromium.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import html
 import io
 import random
-import re
 import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
 import discord
+import simcord
 from PIL import Image
 from playwright.async_api import async_playwright
+from simcord.builders import ChannelHandle
 
-from bot.bridge.bars import draw_bars
-from bot.bridge.buttons import Controls, buttons
-from bot.bridge.panel import SETTINGS, panel_embed, panel_view
 from bot.conversation.channel_settings import ChannelSettings, Mode, Trigger
-from bot.conversation.messages import Person, Place, PlaceKind
-from bot.conversation.requests import Part, Request, RequestState
-from bot.conversation.sources import Source, resolved
-from bot.languages.words import ENGLISH
-from inference import load_engine, tasks
+from bot.conversation.messages import Scope
+from inference import load_engine
 from inference.demo.drawing import Style, draw_scene
 from inference.demo.world import Scene, Thing
+from inference.prompt import Prompt
+from inference.surface import Engine, Options, Reply
+from tests.bot.cogs.speaking import moderator
+from tests.bot.discord_look import page, place, shown
+from tests.bot.discord_world import World, opened
 from tests.bot.web.chromium import CHROMIUM, FLAGS
 
-PLACE = Place(2, PlaceKind.CHANNEL, 1)
 LABELS = ("house", "tree", "car", "cat")
-STYLES = {1: "#5865f2", 2: "#4e5058", 3: "#248046", 4: "#da373c"}
-PAGE = """<!doctype html><meta charset="utf-8"><style>
-* { box-sizing: border-box; margin: 0 }
-body { width: 560px; padding: 20px; background: #313338; color: #dbdee1;
-  font: 15px/1.4 "Noto Sans", sans-serif }
-.message { display: flex; gap: 14px; margin-bottom: 18px }
-.avatar { flex: none; width: 40px; height: 40px; border-radius: 50%; background: #2c6e63; color: #fff;
-  text-align: center; line-height: 40px; font-weight: 600 }
-.name { color: #f2f3f5; font-weight: 600 }
-.name small { padding: 1px 5px; border-radius: 4px; background: #5865f2; font-size: 10px }
-.text { white-space: pre-wrap }
-.pictures { display: flex; gap: 6px; margin-top: 6px } .pictures img { height: 92px; border-radius: 8px }
-.bars { display: block; width: 400px; margin-top: 8px }
-.row { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 8px }
-.row span { padding: 5px 14px; border-radius: 4px; color: #fff; font-size: 14px }
-.row .select { width: 400px; background: #1e1f22; color: #dbdee1 } .off { opacity: .5 }
-.embed { width: 430px; margin-top: 8px; padding: 14px; border-radius: 4px; background: #2b2d31 }
-.embed b { display: block; color: #f2f3f5 }
-.fields { display: grid; grid-template-columns: 1fr 1fr; gap: 10px; margin: 10px 0 }
-.fields p { font-size: 14px }
-.fields small, .embed footer { color: #a5a8b1; font-size: 12px }
-</style>"""
 
 
-def drawing(*things: tuple[str, str]) -> Image.Image:
-    scene = Scene(tuple(Thing(*thing, "big", 4) for thing in things), "white")
-    return draw_scene(scene, Style(width=224, height=224), random.Random(1))
+class Outside:
+    """An engine whose work the simulated Discord does not wait for; answers come at once, at their end."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.env: simcord.Env | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    async def rank(
+        self, prompt: Prompt, labels: Sequence[str], *, queue_key: Hashable = None
+    ) -> list[tuple[str, float]]:
+        ranked: list[tuple[str, float]] = await self._waited(self._engine.rank(prompt, labels))
+        return ranked
+
+    def stream(self, prompt: Prompt, options: Options, *, queue_key: Hashable = None) -> OutsideStream:
+        return OutsideStream(self._waited(self._engine.generate(prompt, options)))
+
+    async def _waited(self, work: Awaitable[Any]) -> Any:
+        assert self.env is not None
+        return await self.env.external_wait(work, reason="the model")
 
 
-def embedded(image: Image.Image | bytes) -> str:
-    if isinstance(image, Image.Image):
-        file = io.BytesIO()
-        image.save(file, "PNG")
-        image = file.getvalue()
-    return f"data:image/png;base64,{base64.b64encode(image).decode()}"
+class OutsideStream:
+    def __init__(self, work: Awaitable[Reply]) -> None:
+        self.reply: Reply | None = None
+        self._work = work
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        self.reply = await self._work
+        yield self.reply.text
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
 
 
-def message(name: str, text: str, *more: str, bot: bool = False) -> str:
-    tag = " <small>APP</small>" if bot else ""
-    body = f'<p class="name">{name}{tag}</p><p class="text">{html.escape(text)}</p>{"".join(more)}'
-    return f'<div class="message"><div class="avatar">{name[0]}</div><div>{body}</div></div>'
+def drawing(*things: tuple[str, str, str, int], seed: int = 1) -> bytes:
+    """Things as shape, colour, size and cell, from 0 in the top left to 8 in the bottom right."""
+    scene = Scene(tuple(Thing(*thing) for thing in things), "white")
+    file = io.BytesIO()
+    draw_scene(scene, Style(width=264, height=264), random.Random(seed)).save(file, "PNG")
+    return file.getvalue()
 
 
-def pictures(*images: Image.Image) -> str:
-    return f'<div class="pictures">{"".join(f"<img src={embedded(one)!r}>" for one in images)}</div>'
+async def answer(world: World, channel: ChannelHandle | None = None) -> discord.Message:
+    """The bot's latest message, once it is finished."""
+    async with asyncio.timeout(60):
+        while True:
+            await world.env.settle()
+            answers = world.answers(channel)
+            if answers and "Delete" in world.labels(answers[-1]):
+                return answers[-1]
+            await asyncio.sleep(0.05)
 
 
-def components(view: discord.ui.View) -> str:
-    rows: list[str] = []
-    for row in view.to_components():
-        rows.append(f'<div class="row">{"".join(_component(one) for one in row["components"])}</div>')
-    return "".join(rows)
+async def said(world: World, message: discord.Message, channel: ChannelHandle | None = None) -> str:
+    """A message as Discord has it now."""
+    history = (channel or world.channel).history()
+    return await shown(next(one for one in history if one.id == message.id))
 
 
-def _component(one: dict[str, Any]) -> str:
-    if "options" in one:
-        chosen = next((option["label"] for option in one["options"] if option.get("default")), "")
-        return f'<span class="select">{html.escape(chosen or one.get("placeholder") or "")} ▾</span>'
-    off = ' class="off"' if one["disabled"] else ""
-    return f'<span{off} style="background:{STYLES[one["style"]]}">{html.escape(one["label"])}</span>'
-
-
-def embed(shown: discord.Embed) -> str:
-    fields = "".join(f"<p>{field.name}{_marked(field.value or '')}</p>" for field in shown.fields)
-    footer = f"<footer>{shown.footer.text}</footer>"
-    return f'<div class="embed"><b>{shown.title}</b><div class="fields">{fields}</div>{footer}</div>'
-
-
-def _marked(text: str) -> str:
-    bold = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", html.escape(text))
-    return re.sub(r"\n-# (.+)", r"<small>\1</small>", bold)
-
-
-def answered(version: int = 1, versions: int = 1, **controls: bool) -> str:
-    request = Request(1, 1, PLACE, Person(1, "Alice"), RequestState.DONE, version=version, versions=versions)
-    return components(buttons(request, Controls(finished=True, **controls)))
-
-
-async def modes() -> str:
-    house, things = (
-        drawing(("house", "red")),
-        [drawing(each) for each in (("circle", "red"), ("car", "blue"))],
-    )
-    engine = await load_engine("demo")
-    async with engine:
-        ranked = await tasks.classify_by_rank(engine, house, LABELS)
-        captions = await tasks.answer_all(engine, [tasks.captioning(each) for each in things])
-    label, share = ranked[0]
-    part = Part(f"{label} ({ENGLISH.percent(share)})", ranked=tuple(ranked))
-    bars = f'<img class="bars" src="{embedded(draw_bars([part], ENGLISH))}">'
-    listed = "\n".join(f"{number}. {each.text}" for number, each in enumerate(captions, 1))
+async def conversation(world: World) -> str:
+    house = drawing(("house", "red", "big", 4), ("tree", "green", "medium", 3), ("sun", "yellow", "small", 2))
+    question = await world.ask("What is in this picture?", house)
+    first = await answer(world)
+    thread = world.thread()
+    more = await world.alice.send(thread, "What colour is the house?")
+    second = await answer(world, thread)
     return "".join(
         (
-            message("Alice", "", pictures(house)),
-            message("Idefics", part.text, bars, answered(), bot=True),
-            message("Alice", "", pictures(*things)),
-            message("Idefics", listed, answered(2, 3, can_accept=True), bot=True),
+            place("#", "pictures"),
+            await shown(question, thread=thread.name),
+            await shown(first),
+            place("⌗", thread.name),
+            await said(world, more, thread),
+            await shown(second),
         )
     )
 
 
-async def panel() -> str:
-    channel = ChannelSettings(mode=Mode.CAPTION, trigger=Trigger.EVERY_PICTURE)
-    found = resolved(PLACE, [channel, ChannelSettings(temperature=0.4)], ChannelSettings())
-    view = panel_view(PLACE, found, Source.CHANNEL, SETTINGS[1], ENGLISH)
-    return message("Idefics", "", embed(panel_embed(found, ENGLISH)), components(view), bot=True)
+async def modes(world: World) -> str:
+    here = Scope(world.channel.id)
+    await world.store.change_settings(here, ChannelSettings(mode=Mode.CLASSIFY, labels=LABELS))
+    house = await world.ask("", drawing(("house", "red", "big", 4)))
+    ranked = await answer(world)
+    captions = ChannelSettings(mode=Mode.CAPTION, trigger=Trigger.EVERY_PICTURE)
+    await world.store.change_settings(here, captions)
+    things = [drawing(("circle", "red", "big", 4)), drawing(("car", "blue", "big", 4))]
+    posted = await world.bob.send(
+        world.channel, "from my walk", attachments=[(f"{n}.png", each) for n, each in enumerate(things)]
+    )
+    described = await answer(world)
+    return "".join([await shown(each) for each in (house, ranked, posted, described)])
+
+
+async def panel(world: World) -> str:
+    await world.store.change_settings(
+        Scope(world.guild.id, is_server=True), ChannelSettings(temperature=0.4, language="en")
+    )
+    await world.store.change_settings(
+        Scope(world.channel.id), ChannelSettings(mode=Mode.CAPTION, trigger=Trigger.EVERY_PICTURE)
+    )
+    result = await moderator(world).slash(world.channel, "settings")
+    assert result.response is not None
+    return await shown(result.response.message, only="Only you can see this")
+
+
+PICTURES: dict[str, Callable[[World], Awaitable[str]]] = {
+    "discord-conversation": conversation,
+    "discord-modes": modes,
+    "discord-settings": panel,
+}
 
 
 async def main(folder: Path) -> None:
+    engine = Outside(await load_engine("demo"))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = await browser.new_page(viewport={"width": 560, "height": 200}, device_scale_factor=1.5)
-        for name, shown in (("discord-modes", await modes()), ("discord-settings", await panel())):
-            await page.set_content(PAGE + shown)
-            picture = Image.open(io.BytesIO(await page.screenshot(full_page=True))).convert("RGB")
+        tab = await browser.new_page(viewport={"width": 600, "height": 200}, device_scale_factor=1.5)
+        for name, story in PICTURES.items():
+            with tempfile.TemporaryDirectory() as store:
+                async with opened(Path(store), engine=engine) as world:
+                    engine.env = world.env
+                    with world.env.time_context():
+                        content = await story(world)
+            await tab.set_content(page(content))
+            picture = Image.open(io.BytesIO(await tab.screenshot(full_page=True))).convert("RGB")
             picture.quantize(256, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
+            print(folder / f"{name}.png")
         await browser.close()
+    await engine.aclose()
 
 
 if __name__ == "__main__":

@@ -137,13 +137,17 @@ async def opened(
     limits: Limits | None = None,
     defaults: ChannelSettings | None = None,
     approved_intents: discord.Intents | None = None,
+    engine: Any = None,
     **options: Any,
 ) -> AsyncIterator[World]:
-    """A world with one server and one channel in it; `options` are the client's."""
+    """A world with one server and one channel in it; `options` are the client's.
+
+    `engine`: another one than that which follows the script of `answers`.
+    """
     fetcher = CdnFetcher()
     async with SqlStore.open(f"sqlite+aiosqlite:///{folder / 'test.sqlite3'}") as store:
         world = World.__new__(World)
-        world.store, world.engine = store, FakeEngine(*answers)
+        world.store, world.engine = store, engine or FakeEngine(*answers)
         world._made = lambda: ReplyService(  # type: ignore[attr-defined]
             store, fetcher, world.engine, limits or Limits(), defaults=defaults
         )

@@ -109,9 +109,7 @@ export class Conversation {
     }
     const notes = answer.text || isUnfinished || answer.notes.length ? answer.notes : [WITHOUT_TEXT[answer.state]];
     parts.push(...notes.map((note) => element("p", { className: "note", dir: "auto", textContent: note })));
-    if (answer.rankings.length) {
-      parts.push(...answer.rankings.map(rankingElement));
-    }
+    parts.push(...answer.rankings.flatMap(rankingElements));
     const below = element("div", { className: "below" });
     if (isUnfinished) {
       below.append(this.#button("stop", t("Stop"), () => this.onStop(answer.request)));
@@ -156,7 +154,8 @@ export class Conversation {
   }
 }
 
-function rankingElement(ranked) {
+/** The bars of one picture, under its number where there are several. */
+function rankingElements(ranked, index, { length }) {
   const rows = ranked.slice(0, MOST_BARS).map(([label, share]) => {
     const percent = numeral(share, { style: "percent" });
     const filled = element("div");
@@ -164,7 +163,8 @@ function rankingElement(ranked) {
     const bar = element("div", { className: "share", ariaHidden: "true" }, filled);
     return element("li", {}, element("bdi", {}, label), element("span", {}, percent), bar);
   });
-  return element("ol", { className: "ranking" }, ...rows);
+  const title = element("p", { className: "ranking-title" }, t("Picture {number}", { number: index + 1 }));
+  return [...(length > 1 ? [title] : []), element("ol", { className: "ranking" }, ...rows)];
 }
 
 function questionElement({ text, photos }) {

@@ -137,6 +137,7 @@ def test_what_was_deleted_meanwhile_is_forgotten(tmp_path: Path) -> None:
         await world.env.settle()
         assert await world.store.message(kept.id) is not None
         assert await world.store.message(deleted.id) is None
+        assert deleted.id not in {one.reference.message_id for one in world.answers() if one.reference}
         assert await world.store.message(answer.id) is None
         assert "what is deleted?" not in world.engine.shown(-1)
         before = len(world.env.http_requests)

@@ -5,6 +5,9 @@ from pathlib import Path
 from bot.conversation.messages import Place, PlaceKind
 from tests.bot.discord_world import World, picture, tell
 
+LONG = "word " * 500
+"""Two messages."""
+
 
 def test_an_edited_question_is_answered_anew_in_the_same_message(tmp_path: Path) -> None:
     async def story(world: World) -> None:
@@ -39,6 +42,28 @@ def test_with_the_question_its_answer_goes(tmp_path: Path) -> None:
         assert world.engine.cancelled == 1
 
     tell(tmp_path, story)
+
+
+def test_with_a_question_all_of_its_finished_answer_goes(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        question = await world.ask("tell me")
+        await world.ask("and this?")
+        assert len(world.answers()) == 3
+        await world.alice.delete(question)
+        assert [each.content for each in world.answers()] == ["Short."]
+
+    tell(tmp_path, story, LONG, "Short.")
+
+
+def test_with_a_part_of_an_answer_the_others_go(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.ask("tell me")
+        first, _ = world.answers()
+        world.env.backend.delete_message(world.channel.id, first.id)
+        await world.env.settle()
+        assert world.answers() == []
+
+    tell(tmp_path, story, LONG)
 
 
 def test_a_question_deleted_before_its_answer_gets_none(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import discord
+import pytest
 
 from tests.bot.discord_world import World, picture, tell
 
@@ -132,9 +133,10 @@ def test_an_answer_can_be_stopped_by_its_asker_and_keeps_its_text(tmp_path: Path
     tell(tmp_path, story)
 
 
-def test_a_moderator_may_stop_it_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("right", ["manage_messages", "manage_channels"])
+def test_a_moderator_may_stop_it_too(tmp_path: Path, right: str) -> None:
     async def story(world: World) -> None:
-        role = world.guild.create_role("Mods", permissions=discord.Permissions(manage_messages=True))
+        role = world.guild.create_role("Mods", permissions=discord.Permissions(**{right: True}))
         moderator = world.guild.add_member(world.env.create_user("mod"), roles=[role])
         world.engine._answers = [["A red", world.event(), " square."]]
         await world.ask("what?")

@@ -36,3 +36,19 @@ def test_a_long_answer_goes_on(tmp_path: Path) -> None:
         assert world.labels(world.answer()) == ["Regenerate", "Delete"]
 
     tell(tmp_path, story, Cut("A red"), [" square."])
+
+
+def test_the_buttons_of_an_answer_whose_question_is_no_longer_kept(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        question = await world.ask("what?", picture())
+        await world.store.forget_message(question.id)
+        for label in ("Regenerate", "Continue"):
+            pressed = await world.alice.click(world.answer(), label=label)
+            [said] = pressed.followups
+            assert said.ephemeral
+            assert said.content == "I no longer have the question: ask it once more."
+        assert world.answer().content == "A red"
+        await world.alice.click(world.answer(), label="Delete")
+        assert world.answers() == []
+
+    tell(tmp_path, story, Cut("A red"))

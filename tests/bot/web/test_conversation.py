@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from bot.store.repository import SqlStore
@@ -198,6 +199,14 @@ async def test_refusals_are_sentences(tmp_path: Path) -> None:
             assert response.status == status
             assert words in (await response.json()).get("error", "")
         assert len((await anna.conversation())["exchanges"]) == 1
+        german = {"Accept-Language": "de-AT,de;q=0.9"}
+        refused = await anna.request("POST", "/requests/1/stop", headers=german)
+        assert (await refused.json()) == {"error": "Diese Frage gibt es nicht."}
+        too_few = aiohttp.FormData(
+            {"mode": "classify", "labels": '["a"]', "text": "x"}, default_to_multipart=True
+        )
+        refused = await anna.request("POST", "/messages", headers=german, data=too_few)
+        assert (await refused.json())["error"].startswith("Gib mindestens zwei verschiedene Kategorien an")
 
 
 @on_loop

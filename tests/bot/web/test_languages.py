@@ -16,12 +16,15 @@ pytest.importorskip("playwright.async_api", reason="Playwright is not installed"
 
 from playwright.async_api import expect
 
-from tests.bot.web.test_playground import ask, browsing, upload
+from tests.bot.web.test_playground import PHONE, ask, browsing, upload
+
+OVERFLOWS = "document.documentElement.scrollWidth > screen.width"
+"""On a phone a page is made as wide as its widest part, so it never seems too wide to itself."""
 
 
 @on_loop
 async def test_the_page_speaks_arabic_from_right_to_left(tmp_path: Path) -> None:
-    async with browsing(FakeEngine(ValueError("a bug")), tmp_path) as page:
+    async with browsing(FakeEngine(ValueError("a bug")), tmp_path, refusals=1) as page:
         await expect(page.locator("html")).to_have_attribute("dir", "ltr")
         await page.get_by_label("Language").select_option("العربية")
         await page.get_by_role("heading", name="أره صورة").wait_for()
@@ -33,8 +36,70 @@ async def test_the_page_speaks_arabic_from_right_to_left(tmp_path: Path) -> None
         # Not only the page: what the bot says of itself too.
         await expect(page.locator(".note")).to_contain_text("حدث خطأ من جهتي")
         await expect(page.get_by_role("button", name="جواب آخر")).to_be_visible()
-        overflow = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-        assert await page.evaluate(overflow) is False
+        assert await page.evaluate(OVERFLOWS) is False
+        # What is drawn with, and what the server refuses.
+        await page.get_by_role("button", name="ارسم صورة").click()
+        for group, name in (
+            ("الأداة", "دائرة"),
+            ("الحجم", "كبير"),
+            ("اللون", "أحمر"),
+            ("الخلفية", "رمادي غامق"),
+        ):
+            await expect(page.get_by_role("group", name=group).get_by_role("radio", name=name)).to_have_count(
+                1
+            )
+        await page.keyboard.press("Escape")
+        await page.locator("#mode").select_option("classify")
+        await page.locator("#labels").fill("بيت، بيت")
+        await upload(page, drawing("red"))
+        await page.locator("#text").press("Enter")
+        await expect(page.locator("#problem")).to_contain_text("تصنيفين")
+
+
+@pytest.mark.parametrize("language", ["en", "ar", "de"])
+@on_loop
+async def test_everything_fits_on_a_phone(tmp_path: Path, language: str) -> None:
+    async with browsing(FakeEngine(), tmp_path, locale=language, **PHONE) as page:
+        await expect(page.locator("html")).to_have_attribute("lang", language)
+        assert await page.evaluate(OVERFLOWS) is False
+        await page.locator("#welcome-draw").click()
+        assert await page.evaluate(
+            """() => {
+              const dialog = document.querySelector("#sketch").getBoundingClientRect();
+              const parts = [...document.querySelectorAll("#sketch button, #sketch label")];
+              return parts.map((one) => one.getBoundingClientRect())
+                .every(({ left, right }) => left > dialog.left && right < dialog.right);
+            }"""
+        )
+        await page.locator("#close").click()
+        for mode in ("classify", "prompted-caption", "few-shot"):
+            await page.locator("#mode").select_option(mode)
+            await upload(page, drawing("red"))
+            assert await page.evaluate(OVERFLOWS) is False
+        for other in ("privacy", "status"):
+            await page.goto(f"{page.url.rpartition('/')[0]}/{other}")
+            await page.locator("nav.pages").wait_for()
+            assert await page.evaluate(OVERFLOWS) is False
+
+
+@on_loop
+async def test_labels_stand_on_the_pages_side(tmp_path: Path) -> None:
+    async with browsing(FakeEngine(), tmp_path, locale="ar") as page:
+        await expect(page.locator("html")).to_have_attribute("dir", "rtl")
+        await page.locator("#mode").select_option("classify")
+        await page.locator("#labels").fill("house، شجرة")
+        await upload(page, drawing("red"))
+        await page.locator("#send").click()
+        labels = page.locator(".ranking bdi")
+        await expect(labels).to_have_count(2)
+        sides = [
+            await label.evaluate(
+                """one => { const words = document.createRange(); words.selectNodeContents(one);
+                return Math.round(words.getBoundingClientRect().right); }"""
+            )
+            for label in await labels.all()
+        ]
+        assert sides[0] == sides[1]
 
 
 @on_loop
@@ -74,6 +139,7 @@ async def test_examples_are_added_and_followed_and_labels_have_bars(tmp_path: Pa
         await page.get_by_role("button", name="Send", exact=True).click()
         rows = page.locator(".ranking li")
         await expect(rows).to_have_count(2)
+        await expect(page.get_by_role("button", name="Regenerate")).to_have_count(1)  # of the first answer
         await expect(rows.first).to_contain_text("house67%")
         widths = [
             await bar.evaluate("one => one.clientWidth") for bar in await page.locator(".share div").all()

@@ -6,28 +6,10 @@ if one survives.
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
-TESTS = "tests/inference/engine"
-
-
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """`old` becomes `new` in a file of the engine; `tests` are those that should notice, as for pytest -k."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    tests: str
-
+from tests.mutating import Mutation, try_all
 
 MUTATIONS = [
     Mutation(
@@ -173,38 +155,5 @@ MUTATIONS = [
 ]
 
 
-def survives(mutation: Mutation) -> bool:
-    """Whether the tests pass although the engine is mutated."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("inference", "tests"):
-            shutil.copytree(ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "pyproject.toml", folder)
-        file = Path(folder) / "inference" / "engine" / mutation.file
-        source = file.read_text(encoding="utf-8")
-        if mutation.old not in source:
-            raise ValueError(f"{mutation.file} no longer has what the mutation {mutation.name!r} changes")
-        file.write_text(source.replace(mutation.old, mutation.new), encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", TESTS]
-        environment = os.environ | {"PYTHONPATH": folder, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            [*command, "-k", mutation.tests], cwd=folder, env=environment, capture_output=True, check=False
-        )
-        if done.returncode not in (0, 1):
-            raise RuntimeError(done.stdout.decode() + done.stderr.decode())
-        return done.returncode == 0
-
-
-def main() -> int:
-    """Tries every mutation, or those whose names contain the first argument; returns the exit status."""
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
-    survivors = 0
-    for mutation in MUTATIONS:
-        if wanted in mutation.name:
-            survived = survives(mutation)
-            survivors += survived
-            print(f"{'SURVIVES' if survived else 'is caught':>10}: {mutation.name}", flush=True)
-    return 1 if survivors else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(try_all(MUTATIONS, Path("inference/engine"), "tests/inference/engine"))
