@@ -72,7 +72,7 @@ def story(scene: Scene | None, picture: int, rng: random.Random) -> Lesson:
 _SINGLE: tuple[tuple[Callable[[Scene | None, int, random.Random], Lesson | None], int], ...] = (
     (captioning, 2),
     (prompted_captioning, 2),
-    (question_answering, 13),
+    (question_answering, 16),
     (classification, 4),
     (story, 1),
 )

@@ -68,7 +68,7 @@ _WEIGHTS = {
     "number of kind": 1.4,
     "existence": 1.4,
     "relation": 1.8,
-    "beside": 3.5,
+    "beside": 4.5,
     "which shapes": 1.2,
     "extreme": 1.4,
     "alike": 1.2,
