@@ -55,7 +55,7 @@ def small_config(
         },
         "perceiver_config": {
             "use_resampler": resampler,
-            "resampler_n_latents": 4,
+            "resampler_n_latents": 20,  # They fill a page and a part of one.
             "resampler_depth": 1,
             "resampler_n_heads": 2,
             "resampler_head_dim": 32,

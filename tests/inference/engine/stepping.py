@@ -18,7 +18,7 @@ from inference.prompt import PromptEncoder, SpecialTokens
 from inference.requests import GenerationRequest, RankRequest
 from tests.inference.checkpoints import CONTEXT, PICTURE_SIZE
 
-SMALL_MEMORY = EngineSettings(context_bytes=2**20, picture_bytes=2**17, most_rows=8)
+SMALL_MEMORY = EngineSettings(context_bytes=2**20, picture_bytes=2**18, most_rows=8)
 """Room for some 30 pages and a few dozen pictures of the small models."""
 
 

@@ -27,7 +27,7 @@ OPTIONS = [
     Options(max_new_tokens=10, num_beams=2),
     Options(max_new_tokens=10, temperature=1.0, seed=5),
 ]
-AHEAD = EngineSettings(context_bytes=2**20, picture_bytes=2**17, most_rows=8, runs_ahead=True)
+AHEAD = EngineSettings(context_bytes=2**20, picture_bytes=2**18, most_rows=8, runs_ahead=True)
 
 
 @pytest.fixture

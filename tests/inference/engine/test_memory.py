@@ -22,7 +22,7 @@ from tests.inference.engine.stepping import Stepped
 from tests.inference.oracle import PROMPTS, RED, Oracle
 
 A_PAGE = 2 * 16 * 64 * 4 * 4
-A_PICTURE = 2 * 16 * 64 * 4 * 2
+A_PICTURE = 2 * 2 * 16 * 64 * 4 * 2
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_pictures_are_encoded_some_at_a_time_while_others_are_answered(
     outcomes = [stepped.ask(prompt, Options(max_new_tokens=8))[1] for prompt in prompts[:5]]
     stepped.step()
     assert encoded == [4]
-    assert [bool(outcome.pieces or outcome.is_over) for outcome in outcomes] == [True] * 4 + [False]
+    assert int((stepped.engine.machine.rows.lengths > 0).sum()) == 4
     outcomes += [stepped.ask(prompt, Options(max_new_tokens=8))[1] for prompt in prompts[5:]]
     stepped.step()
     stepped.step()

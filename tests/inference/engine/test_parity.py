@@ -51,9 +51,9 @@ KINDS: list[dict[str, Any]] = [
 ]
 WAYS = {
     "as on a CPU": SMALL_MEMORY,
-    "as on a GPU": EngineSettings(context_bytes=2**20, picture_bytes=2**17, most_rows=8, runs_ahead=True),
+    "as on a GPU": EngineSettings(context_bytes=2**20, picture_bytes=2**18, most_rows=8, runs_ahead=True),
     "in small chunks": EngineSettings(
-        context_bytes=2**20, picture_bytes=2**17, most_rows=8, chunk_tokens=5, idle_chunk_tokens=9
+        context_bytes=2**20, picture_bytes=2**18, most_rows=8, chunk_tokens=5, idle_chunk_tokens=9
     ),
 }
 
@@ -183,7 +183,7 @@ def test_any_schedule(
         small_tokenizer,
         EngineSettings(
             context_bytes=pages * a_page,
-            picture_bytes=2**16,
+            picture_bytes=2**17,
             most_rows=most_rows,
             chunk_tokens=chunk,
             idle_chunk_tokens=2 * chunk,

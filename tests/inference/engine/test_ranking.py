@@ -48,7 +48,7 @@ def test_ranks_as_the_reference_does(
     any_model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
     settings = EngineSettings(
-        context_bytes=64 * 2 * 16 * 64 * 4 * 4, picture_bytes=2**17, idle_chunk_tokens=9
+        context_bytes=64 * 2 * 16 * 64 * 4 * 4, picture_bytes=2**18, idle_chunk_tokens=9
     )
     stepped = Stepped(any_model, small_tokenizer, settings)
     reference = expected(any_model, small_tokenizer, stepped)
@@ -89,7 +89,7 @@ def test_the_prompt_is_computed_once(
 
 def test_answers_go_on_while_many_labels_are_compared(small_tokenizer: PreTrainedTokenizerBase) -> None:
     """A pass of labels between two steps; those who came first are done first."""
-    settings = EngineSettings(context_bytes=300 * 2 * 16 * 64 * 4 * 4, picture_bytes=2**17)
+    settings = EngineSettings(context_bytes=300 * 2 * 16 * 64 * 4 * 4, picture_bytes=2**18)
     stepped = Stepped(small_model(small_config()), small_tokenizer, settings)
     _, running = stepped.ask(PROMPTS[0], Options(max_new_tokens=30))
     stepped.step()

@@ -17,7 +17,7 @@ WIDTH = CONTEXT // 16
 
 @pytest.fixture
 def rows() -> Rows:
-    return Machine(small_model(small_config(resampler=False)), SMALL_MEMORY, ()).rows
+    return Machine(small_model(small_config()), SMALL_MEMORY, ()).rows
 
 
 def state(rows: Rows, row: int) -> tuple[object, ...]:
@@ -31,7 +31,7 @@ LONG = Placement(
     2, length=20, pages=[5, 6], picture=3, token_id=7, options=DRAWN, seed=2**62 + 1, seen=[4, 9, 4]
 )
 SHORT = Placement(0, length=3, pages=[8], picture=0, seed=5)
-PLACED = (7, 20, 5, [3], [5, 6, *[0] * (WIDTH - 2)], 0.5, 0.75, 5.0, 1.25, 2**62 + 1)
+PLACED = (7, 20, 20, [6, 7], [5, 6, *[0] * (WIDTH - 2)], 0.5, 0.75, 5.0, 1.25, 2**62 + 1)
 
 
 def test_sequences_are_put_into_rows_in_any_order(rows: Rows) -> None:
@@ -39,7 +39,7 @@ def test_sequences_are_put_into_rows_in_any_order(rows: Rows) -> None:
     assert state(rows, 2) == PLACED
     assert rows.sampling.seen[2].nonzero()[:, 0].tolist() == [4, 9]
     vocabulary = rows.sampling.seen.shape[1]
-    assert state(rows, 0) == (0, 3, 0, [0], [8, *[0] * (WIDTH - 1)], 0.0, 1.0, float(vocabulary), 1.0, 5)
+    assert state(rows, 0) == (0, 3, 0, [0, 1], [8, *[0] * (WIDTH - 1)], 0.0, 1.0, float(vocabulary), 1.0, 5)
     assert int(rows.lengths[1]) == 0
 
 
@@ -89,7 +89,7 @@ def test_a_row_that_is_no_number_is_told_and_goes_on_with_a_token_that_there_is(
 def test_a_step_has_the_least_number_of_rows_that_was_recorded(
     monkeypatch: pytest.MonkeyPatch, most_rows: int, buckets: tuple[int, ...]
 ) -> None:
-    settings = EngineSettings(context_bytes=2**20, picture_bytes=2**17, most_rows=most_rows, buckets=buckets)
+    settings = EngineSettings(context_bytes=2**20, picture_bytes=2**18, most_rows=most_rows, buckets=buckets)
     machine = Machine(small_model(small_config()), settings, ())
     machine.pads_rows = True
     taken: list[int] = []

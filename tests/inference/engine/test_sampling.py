@@ -94,7 +94,7 @@ def test_the_same_seed_gives_the_same_answer_in_any_company(
 
     alone = Stepped(model, small_tokenizer).answer(PROMPTS[1], sampled(7)).token_ids
     punished = Stepped(model, small_tokenizer).answer(PROMPTS[1], sampled(7, 0.3)).token_ids
-    ahead = EngineSettings(context_bytes=2**20, picture_bytes=2**17, most_rows=5, runs_ahead=True)
+    ahead = EngineSettings(context_bytes=2**20, picture_bytes=2**18, most_rows=5, runs_ahead=True)
     for settings in (SMALL_MEMORY, ahead):
         stepped = Stepped(model, small_tokenizer, settings)
         company = [
