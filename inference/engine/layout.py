@@ -126,7 +126,7 @@ class LayoutBuffer:
     """Room for the numbers of passes of up to `shape` on the device.
 
     What a pass does not fill is 0: tokens that are stored in page 0, which belongs to nobody, and tiles
-    without queries.
+    without queries. What comes out for such tokens is anything, and nobody's.
     """
 
     def __init__(self, shape: LayoutShape, device: torch.device) -> None:

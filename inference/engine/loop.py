@@ -31,7 +31,7 @@ NOT_A_NUMBER = "The model's values overflowed on this request: change the pictur
 BUSY_PICTURES, IDLE_PICTURES = 16, 32
 """Pictures that are encoded between two steps, and while nobody is being answered."""
 ROWS_FOR_A_PROMPT = 4
-"""So many answers wait at once for each prompt that waits to be read."""
+"""With so many rows in use for each prompt that waits, or fewer, prompts are read at once."""
 TOO_MANY_BEAMS = "This engine answers with {} beams at most: ask for fewer."
 
 

@@ -46,6 +46,7 @@ class PromptPasses:
         pictures: keys and values of the pictures for each cross layer.
         context: most tokens of a sequence.
         latents: keys that a picture has.
+        graphs: whether there are passes to be recorded.
     """
 
     def __init__(

@@ -17,7 +17,8 @@ from inference.errors import InferenceError
 log = logging.getLogger(__name__)
 
 MOST_GATHERED_TOKENS = 32_768
-"""Tokens whose keys and values one pass may copy: half a gigabyte for a layer of 9B."""
+"""Tokens whose keys and values one pass may copy where there is no kernel for it: half a gigabyte for a layer
+of 9B."""
 
 T = TypeVar("T")
 Fail = Callable[[Job, Exception], None]

@@ -18,8 +18,16 @@ from inference.prompt import PromptEncoder, SpecialTokens
 from inference.requests import GenerationRequest, RankRequest
 from tests.inference.checkpoints import CONTEXT, PICTURE_SIZE
 
-SMALL_MEMORY = EngineSettings(context_bytes=2**20, picture_bytes=2**18, most_rows=8)
-"""Room for some 30 pages and a few dozen pictures of the small models."""
+A_PAGE = 2 * 16 * 64 * 4 * 4
+A_PICTURE = 2 * 2 * 16 * 64 * 4 * 2
+"""Bytes of a page, and of a picture, in all layers of the small models."""
+
+
+def with_pages(pages: int, pictures: int = 8, **changes: int) -> EngineSettings:
+    return EngineSettings(context_bytes=pages * A_PAGE, picture_bytes=pictures * A_PICTURE, **changes)
+
+
+SMALL_MEMORY = with_pages(32, most_rows=8)
 
 
 @dataclass(eq=False)
@@ -30,7 +38,6 @@ class Outcome:
     reply: Reply | None = None
     ranked: list[tuple[str, float]] | None = None
     error: Exception | None = None
-    calls: int = 0
 
     def piece(self, text: str) -> None:
         assert not self.is_over

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 
 import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from inference import EngineSettings, Options, Prompt
+from inference import Options, Prompt
 from inference.engine import dispatch, prefill
 from inference.engine.prefill import Chunk, PromptPasses
 from tests.inference.checkpoints import picture, small_config, small_model
-from tests.inference.engine.stepping import Stepped
+from tests.inference.engine.stepping import SMALL_MEMORY, Stepped
 from tests.inference.oracle import PROMPTS, RED, VARIANTS, Oracle
 
-AHEAD = EngineSettings(
-    context_bytes=2**20, picture_bytes=2**18, most_rows=8, runs_ahead=True, idle_chunk_tokens=30
-)
+AHEAD = replace(SMALL_MEMORY, runs_ahead=True, idle_chunk_tokens=30)
 # The interpreter takes its time. Neither pages nor tiles divide the context.
 SHAPE = {"num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 90}
 # Of tokens that only fill a recording anything comes out, and nobody looks at it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from weakref import WeakSet
 
@@ -27,7 +28,7 @@ OPTIONS = [
     Options(max_new_tokens=10, num_beams=2),
     Options(max_new_tokens=10, temperature=1.0, seed=5),
 ]
-AHEAD = EngineSettings(context_bytes=2**20, picture_bytes=2**18, most_rows=8, runs_ahead=True)
+AHEAD = replace(SMALL_MEMORY, runs_ahead=True)
 
 
 @pytest.fixture

@@ -1,37 +1,21 @@
-"""Waiting for memory and turns; what is remembered makes room."""
+"""Waiting for memory; what is remembered makes room, and is forgotten when it is to be."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
-import torch
 from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
-from inference import EngineSettings, Generated, Options, Prompt, PromptError
-from inference.engine import loop
-from inference.engine.pages import OutOfPages, PagePool, pages_for
-from inference.engine.pictures import PictureEncoder
-from inference.engine.prefill import Chunk, PromptPasses
-from inference.engine.prefixes import LEAST_TOKENS, Beginning, Prefixes
+from inference import Generated, Options, Prompt, PromptError
 from inference.loading import adopt_model
-from inference.prepared import PreparedPicture
 from tests.inference.checkpoints import picture, small_config, small_model
-from tests.inference.engine.stepping import Stepped
-from tests.inference.oracle import PROMPTS, RED, Oracle
-
-A_PAGE = 2 * 16 * 64 * 4 * 4
-A_PICTURE = 2 * 2 * 16 * 64 * 4 * 2
+from tests.inference.engine.stepping import Stepped, with_pages
+from tests.inference.oracle import BLUE, GREEN, PROMPTS, RED, Oracle
 
 
 @pytest.fixture(scope="module")
 def model() -> IdeficsForVisionText2Text:
     return small_model(small_config(qk_layer_norms=True))
-
-
-def with_pages(pages: int, pictures: int = 8, **changes: int) -> EngineSettings:
-    return EngineSettings(context_bytes=pages * A_PAGE, picture_bytes=pictures * A_PICTURE, **changes)
 
 
 def test_requests_wait_for_pages(
@@ -91,119 +75,57 @@ def test_pictures_wait_for_slots_and_are_encoded_once(
         assert outcome.token_ids == oracle.answer(prompt, max_new_tokens=6)
 
 
-def test_pictures_are_encoded_some_at_a_time_while_others_are_answered(
-    model: IdeficsForVisionText2Text,
-    small_tokenizer: PreTrainedTokenizerBase,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Those that were waited for longest come first, and prompts are read as soon as theirs are there."""
-    monkeypatch.setattr(loop, "BUSY_PICTURES", 3)
-    monkeypatch.setattr(loop, "IDLE_PICTURES", 4)
-    stepped = Stepped(model, small_tokenizer, with_pages(60, pictures=12))
-    encoder = stepped.engine.machine.encoder
-    encoded: list[int] = []
-
-    def counted(pictures: Sequence[PreparedPicture], slots: Sequence[int]) -> None:
-        encoded.append(len(pictures))
-        PictureEncoder.encode(encoder, pictures, slots)
-
-    encoder.encode = counted  # type: ignore[method-assign]
-    colours = ("red", "blue", "green", "navy", "yellow", "black", "white", "pink", "gray", "brown")
-    prompts: list[Prompt] = [[picture(colour), "is what?"] for colour in colours]
-    outcomes = [stepped.ask(prompt, Options(max_new_tokens=8))[1] for prompt in prompts[:5]]
-    stepped.step()
-    assert encoded == [4]
-    assert int((stepped.engine.machine.rows.lengths > 0).sum()) == 4
-    outcomes += [stepped.ask(prompt, Options(max_new_tokens=8))[1] for prompt in prompts[5:]]
-    stepped.step()
-    stepped.step()
-    assert encoded == [4, 3, 3]
-    stepped.finish()
-    oracle = Oracle(model, small_tokenizer)
-    for prompt, outcome in zip(prompts, outcomes, strict=True):
-        assert outcome.token_ids == oracle.answer(prompt, max_new_tokens=8)
-
-
-def test_nobody_has_to_wait_for_all_of_anothers_requests(
+def test_of_pictures_that_only_known_tokens_see_nothing_is_needed(
     model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    stepped = Stepped(model, small_tokenizer, with_pages(40, most_rows=2))
-    greedy = [stepped.ask(PROMPTS[0], Options(max_new_tokens=4), queue_key="a")[1] for _ in range(10)]
-    modest = stepped.ask(PROMPTS[0], Options(max_new_tokens=4), queue_key="b")[1]
-    while not modest.is_over:
-        stepped.step()
-    assert sum(outcome.is_over for outcome in greedy) <= 2
+    stepped = Stepped(model, small_tokenizer, with_pages(60, pictures=2))
+    asked: Prompt = ["You compare pictures.", RED, "was first and", BLUE, "then. Which is the tree?"]
+    for prompt in (asked, [GREEN, "or", picture("pink")]):  # The others take the slots.
+        stepped.ask(prompt, Options(max_new_tokens=2))
+        stepped.keep_finishing()
+    memory = stepped.engine.machine.memory
+    request, outcome = stepped.ask(asked, Options(max_new_tokens=6))
+    stepped.step()
+    red, blue = request.pictures.result()
+    assert red.digest not in memory.pictures._slot_of
+    assert blue.digest in memory.pictures._slot_of
     stepped.finish()
+    assert outcome.token_ids == Oracle(model, small_tokenizer).answer(asked, max_new_tokens=6)
 
 
-def test_running_answers_go_on_while_a_long_prompt_is_read(
+def test_who_waits_for_pages_keeps_none_of_a_known_beginning(
     model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    stepped = Stepped(model, small_tokenizer, with_pages(60, chunk_tokens=8))
-    _, running = stepped.ask(PROMPTS[0], Options(max_new_tokens=60))
+    """Else it would wait for what it has itself."""
+    stepped = Stepped(model, small_tokenizer, with_pages(8))
+    stepped.ask(PROMPTS[3], Options(max_new_tokens=4))
+    stepped.keep_finishing()
+    other = stepped.ask(["Something else"], Options(max_new_tokens=60))[1]
     stepped.step()
-    _, long = stepped.ask([Generated(tuple(range(300, 400)))], Options(max_new_tokens=4))
-    lengths = []
-    while not long.pieces and not long.is_over:
-        before = _generated(stepped)
-        stepped.step()
-        lengths.append(_generated(stepped) - before)
-    assert len(lengths) >= 100 // 8
-    assert set(lengths[:-1]) == {1}
-    stepped.finish()
-    assert running.reply is not None
-
-
-def test_prompts_gather_while_many_others_are_answered(
-    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
-) -> None:
-    stepped = Stepped(model, small_tokenizer, with_pages(100, most_rows=16))
-    stepped.engine.machine.steps_between_passes = 3
-    passes = stepped.engine.machine.passes
-    read: list[tuple[int, int]] = []
-    step = 0
-
-    def counted(chunks: Sequence[Chunk], wanted: Sequence[int]) -> torch.Tensor:
-        read.append((step, len(chunks)))
-        return PromptPasses.read(passes, chunks, wanted)
-
-    passes.read = counted  # type: ignore[method-assign]
-    arrivals = {0: 9, 1: 1, 2: 1, 7: 3}
-    outcomes = []
-    for step in range(12):
-        for _ in range(arrivals.get(step, 0)):
-            outcomes.append(stepped.ask(PROMPTS[0], Options(max_new_tokens=40))[1])
-        stepped.step()
-    # Nine find nobody; two gather; three are many beside eleven.
-    assert read == [(0, 9), (4, 2), (7, 3)]
-    stepped.finish()
-    assert all(outcome.reply is not None for outcome in outcomes)
-
-
-@pytest.mark.parametrize("company", ["beams", "labels"])
-def test_no_prompt_gathers_for_longer_than_some_steps(
-    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase, company: str
-) -> None:
-    """Beside beams, each of which is a row; what is compared meanwhile makes nobody wait."""
-    stepped = Stepped(model, small_tokenizer, with_pages(200, most_rows=16))
-    stepped.engine.machine.steps_between_passes = 3
-    if company == "beams":
-        stepped.ask(PROMPTS[0], Options(max_new_tokens=40, num_beams=12))
-    else:
-        for _ in range(6):
-            stepped.rank(PROMPTS[0], ["one house", "another house", "a tree"])
+    waiting = stepped.ask(PROMPTS[3], Options(max_new_tokens=60))[1]
     stepped.step()
-    _, outcome = stepped.ask(PROMPTS[1], Options(max_new_tokens=2))
-    steps = 0
-    while not outcome.is_over:
-        stepped.step()
-        steps += 1
-    assert steps == (4 if company == "beams" else 1)
+    assert len(stepped.engine.running) == 1
     stepped.finish()
+    assert other.reply is not None
+    assert waiting.token_ids == Oracle(model, small_tokenizer).answer(PROMPTS[3], max_new_tokens=60)
 
 
-def _generated(stepped: Stepped) -> int:
-    return int(stepped.engine.machine.rows.lengths[0])
+@pytest.mark.parametrize("prompt", [["A long text without any picture, " * 3], PROMPTS[3]])
+def test_of_a_prompt_that_beams_go_on_from_only_full_pages_are_remembered(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase, prompt: Prompt
+) -> None:
+    """The one that it ends in is each beam's to fill, and another's when that is given up."""
+    stepped = Stepped(model, small_tokenizer)
+    request, _ = stepped.ask(prompt, Options(max_new_tokens=40, num_beams=4))
+    stepped.step()
+    length = len(request.prompt.token_ids)
+    assert length % 16 > 0
+    prefixes = stepped.engine.machine.memory.prefixes
+    assert [len(each.token_ids) for each in prefixes] == [length - length % 16]
+    stepped.keep_finishing()
+    found = stepped.answer(prompt, Options(max_new_tokens=8))
+    assert found.cached_tokens == length - length % 16
+    assert found.token_ids == Oracle(model, small_tokenizer).answer(prompt, max_new_tokens=8)
 
 
 def test_nothing_is_kept_of_what_was_asked_before_it_is_to_be_forgotten(
@@ -246,98 +168,3 @@ def test_weights_are_shared_with_the_model_not_doubled(
     again = attention.q_proj.weight.data_ptr()
     Stepped(model, small_tokenizer)
     assert attention.q_proj.weight.data_ptr() == again
-
-
-def beginning(token_ids: list[int], pictures: str) -> Beginning:
-    """`pictures` has a letter for what each token sees, or a space."""
-    names = sorted(set(pictures) - {" "})
-    views = [names.index(name) if name != " " else -1 for name in pictures]
-    return Beginning.of(token_ids, views, [name.encode() for name in names])
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "common"),
-    [
-        (([1, 2, 3, 4], "    "), ([1, 2, 3, 4], "    "), 4),
-        (([1, 2, 3, 4], "    "), ([1, 2, 5, 4], "    "), 2),
-        (([1, 2, 3], "   "), ([1, 2, 3, 4], "    "), 3),
-        (([1, 2, 3], "   "), ([9, 2, 3], "   "), 0),
-        (([1, 8, 3, 4], " aaa"), ([1, 8, 3, 4], " aaa"), 4),
-        (([1, 8, 3, 4], " aaa"), ([1, 8, 3, 4], " bbb"), 1),
-        (([1, 8, 3, 8, 4], " aabb"), ([1, 8, 3, 8, 4], " aacc"), 3),
-        (([1, 8, 3, 8, 4], " aabb"), ([1, 8, 3, 8, 4], " aaaa"), 3),
-        (([1, 8, 3, 4], " aaa"), ([1, 8, 3, 4], " aa "), 3),
-        (([], ""), ([1], " "), 0),
-    ],
-)
-def test_the_longest_common_beginning(
-    one: tuple[list[int], str], other: tuple[list[int], str], common: int
-) -> None:
-    assert beginning(*one).common(beginning(*other)) == common
-    assert beginning(*other).common(beginning(*one)) == common
-
-
-@pytest.mark.parametrize(
-    ("token_ids", "pictures", "found"),
-    [
-        ([1] * 8 + [2] * 10, " " * 8 + "a" * 10, 18),
-        ([1] * 8 + [3] * 10, " " * 18, LEAST_TOKENS),
-        ([1] * 8 + [2] * 10, " " * 8 + "b" * 10, LEAST_TOKENS),
-        ([1] * 8, " " * 8, LEAST_TOKENS),
-        ([1] * 7 + [3] * 10, " " * 17, 0),
-        ([1] * 8 + [2] * 10, " " * 7 + "a" * 11, 0),
-        ([1] * 7, " " * 7, 0),
-    ],
-)
-def test_of_a_beginning_the_least_that_is_worth_it_is_found(
-    token_ids: list[int], pictures: str, found: int
-) -> None:
-    pool = PagePool(10)
-    prefixes = Prefixes(pool, 4)
-    pages = pool.take(2)
-    prefixes.remember(beginning([1] * 8 + [2] * 10, " " * 8 + "a" * 10), pages)
-    prefixes.remember(beginning([1] * 8 + [4] * 10, " " * 8 + "a" * 10), pages)
-    length, held = prefixes.longest(beginning(token_ids, pictures))
-    assert (length, held) == (found, pages[: pages_for(found)])
-
-
-def test_a_beginning_makes_way_for_one_that_goes_on_from_it() -> None:
-    pool = PagePool(10)
-    prefixes = Prefixes(pool, 4)
-    pages = pool.take(3)
-    for length, remembered in ((20, 20), (40, 40), (30, 40), (40, 40)):
-        prefixes.remember(beginning([1] * length, " " * length), pages)
-        assert [len(each.token_ids) for each in prefixes] == [remembered]
-    prefixes.remember(beginning([1] * 39 + [2], " " * 40), pages)
-    assert len(prefixes) == 2
-    prefixes.forget_in(pages[2:])
-    assert len(prefixes) == len(prefixes._with_start) == 0
-    pool.release(pages)
-    assert pool.free == pool.size
-
-
-def test_beginnings_are_forgotten_oldest_first_and_give_their_pages_back() -> None:
-    pool = PagePool(10)
-    prefixes = Prefixes(pool, 2)
-    for first in (1, 2):
-        pages = pool.take(2)
-        prefixes.remember(beginning([first] * 20, " " * 20), pages)
-        pool.release(pages)
-    assert prefixes.longest(beginning([1] * 30, " " * 30))[0] == 20
-    pages = pool.take(1)
-    prefixes.remember(beginning([3] * 7, " " * 7), pages)
-    assert prefixes.longest(beginning([3] * 30, " " * 30))[0] == 0  # not worth a page
-    prefixes.remember(beginning([3] * 8, " " * 8), pages)
-    pool.release(pages)
-    assert prefixes.longest(beginning([3] * 30, " " * 30))[0] == 8
-    assert prefixes.longest(beginning([2] * 30, " " * 30))[0] == 0
-    assert prefixes.longest(beginning([1] * 30, " " * 30))[0] == 20
-    longer = pool.take(3)
-    prefixes.remember(beginning([1] * 40, " " * 40), longer)
-    pool.release(longer)
-    assert len(prefixes) == 2
-    while prefixes.forget():
-        pass
-    assert pool.free == pool.size == 9
-    with pytest.raises(OutOfPages):
-        pool.take(10)

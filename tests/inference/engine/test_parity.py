@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Te
 from inference import END_OF_UTTERANCE, EngineSettings, Generated, Options, Prompt
 from inference.engine.prefixes import LEAST_TOKENS
 from tests.inference.checkpoints import picture, small_config, small_model
-from tests.inference.engine.stepping import SMALL_MEMORY, Outcome, Stepped
+from tests.inference.engine.stepping import A_PAGE, SMALL_MEMORY, Outcome, Stepped
 from tests.inference.oracle import BLUE, GREEN, PROMPTS, RED, VARIANTS, Oracle
 
 PICTURES = [RED, BLUE, GREEN, picture("yellow")]
@@ -51,10 +52,8 @@ KINDS: list[dict[str, Any]] = [
 ]
 WAYS = {
     "as on a CPU": SMALL_MEMORY,
-    "as on a GPU": EngineSettings(context_bytes=2**20, picture_bytes=2**18, most_rows=8, runs_ahead=True),
-    "in small chunks": EngineSettings(
-        context_bytes=2**20, picture_bytes=2**18, most_rows=8, chunk_tokens=5, idle_chunk_tokens=9
-    ),
+    "as on a GPU": replace(SMALL_MEMORY, runs_ahead=True),
+    "in small chunks": replace(SMALL_MEMORY, chunk_tokens=5, idle_chunk_tokens=9),
 }
 
 
@@ -177,12 +176,11 @@ def test_any_schedule(
     runs_ahead: bool,
 ) -> None:
     """Requests as (prompt, options, steps before the next, steps until it is cancelled)."""
-    a_page = 2 * 16 * 64 * 4 * 4
     stepped = Stepped(
         expected_of_80b.model,
         small_tokenizer,
         EngineSettings(
-            context_bytes=pages * a_page,
+            context_bytes=pages * A_PAGE,
             picture_bytes=2**17,
             most_rows=most_rows,
             chunk_tokens=chunk,

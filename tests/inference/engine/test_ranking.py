@@ -7,13 +7,13 @@ import torch
 from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
-from inference import EngineSettings, Options, Prompt
+from inference import Options, Prompt
 from inference.engine.jobs import LABELS_AT_ONCE
 from inference.loading import adopt_model
 from inference.prepared import PreparedPicture
 from inference.reference import ReferenceRunner
 from tests.inference.checkpoints import small_config, small_model
-from tests.inference.engine.stepping import SMALL_MEMORY, Stepped
+from tests.inference.engine.stepping import SMALL_MEMORY, Stepped, with_pages
 from tests.inference.oracle import PROMPTS, RED, VARIANTS, Oracle
 
 PROMPT: Prompt = ["Classify the following image.\n", RED, "Category:"]
@@ -47,9 +47,7 @@ def expected(
 def test_ranks_as_the_reference_does(
     any_model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    settings = EngineSettings(
-        context_bytes=64 * 2 * 16 * 64 * 4 * 4, picture_bytes=2**18, idle_chunk_tokens=9
-    )
+    settings = with_pages(64, idle_chunk_tokens=9)
     stepped = Stepped(any_model, small_tokenizer, settings)
     reference = expected(any_model, small_tokenizer, stepped)
     assert len(LABELS) > LABELS_AT_ONCE
@@ -87,9 +85,24 @@ def test_the_prompt_is_computed_once(
     assert sum(computed) == 1 + labels
 
 
+def test_who_was_read_in_the_pass_of_a_ranking_goes_on_from_its_own_prompt(
+    small_tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    model = small_model(small_config())
+    stepped = Stepped(model, small_tokenizer)
+    outcomes = []
+    for prompt in PROMPTS[:3]:
+        stepped.rank(PROMPT, ["a tree", "a house"])
+        outcomes.append(stepped.ask(prompt, Options(max_new_tokens=5))[1])
+    stepped.finish()
+    oracle = Oracle(model, small_tokenizer)
+    for prompt, outcome in zip(PROMPTS, outcomes, strict=False):
+        assert outcome.token_ids == oracle.answer(prompt, max_new_tokens=5)
+
+
 def test_answers_go_on_while_many_labels_are_compared(small_tokenizer: PreTrainedTokenizerBase) -> None:
     """A pass of labels between two steps; those who came first are done first."""
-    settings = EngineSettings(context_bytes=300 * 2 * 16 * 64 * 4 * 4, picture_bytes=2**18)
+    settings = with_pages(300)
     stepped = Stepped(small_model(small_config()), small_tokenizer, settings)
     _, running = stepped.ask(PROMPTS[0], Options(max_new_tokens=30))
     stepped.step()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from inference import EngineSettings, Options
+from inference import Options
 from inference.engine.machine import Machine
 from inference.engine.rows import Placement, Rows
 from tests.inference.checkpoints import CONTEXT, small_config, small_model
@@ -89,7 +91,7 @@ def test_a_row_that_is_no_number_is_told_and_goes_on_with_a_token_that_there_is(
 def test_a_step_has_the_least_number_of_rows_that_was_recorded(
     monkeypatch: pytest.MonkeyPatch, most_rows: int, buckets: tuple[int, ...]
 ) -> None:
-    settings = EngineSettings(context_bytes=2**20, picture_bytes=2**18, most_rows=most_rows, buckets=buckets)
+    settings = replace(SMALL_MEMORY, most_rows=most_rows, buckets=buckets)
     machine = Machine(small_model(small_config()), settings, ())
     machine.pads_rows = True
     taken: list[int] = []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
-from inference import EngineSettings, Options
+from inference import Options
 from inference.engine.sampling import SamplingRows, choose, choose_likeliest
 from tests.inference.checkpoints import small_config, small_model
 from tests.inference.engine.stepping import SMALL_MEMORY, Stepped
@@ -94,7 +96,7 @@ def test_the_same_seed_gives_the_same_answer_in_any_company(
 
     alone = Stepped(model, small_tokenizer).answer(PROMPTS[1], sampled(7)).token_ids
     punished = Stepped(model, small_tokenizer).answer(PROMPTS[1], sampled(7, 0.3)).token_ids
-    ahead = EngineSettings(context_bytes=2**20, picture_bytes=2**18, most_rows=5, runs_ahead=True)
+    ahead = replace(SMALL_MEMORY, most_rows=5, runs_ahead=True)
     for settings in (SMALL_MEMORY, ahead):
         stepped = Stepped(model, small_tokenizer, settings)
         company = [
