@@ -41,11 +41,19 @@ _UPRIGHT_AFTER = {
 
 
 def open_picture(
-    data: bytes | Path, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
+    data: bytes | Path,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_pixels: int = MAX_PIXELS,
+    longest_side: int | None = None,
 ) -> Image.Image:
     """The picture in a file or its bytes, as `to_rgb` returns it; of an animation the first frame.
 
     What kind of picture it is, its bytes say, not its name. Too large a one is refused before it is decoded.
+
+    Args:
+        longest_side: what is needed; a larger JPEG may be decoded with fewer pixels than it has, but not with
+            fewer than these, which takes a fraction of the time.
 
     Raises:
         PictureError: there is no such file, or it is not a picture that can be read, or a limit is exceeded.
@@ -71,6 +79,10 @@ def open_picture(
     with image:
         if image.width * image.height > max_pixels:
             raise too_many_pixels
+        longest = max(image.size)
+        if longest_side is not None and longest > longest_side:
+            width, height = (-(-side * longest_side // longest) for side in image.size)
+            image.draft("RGB", (width, height))  # without effect where the format does not know it
         return to_rgb(image)
 
 

@@ -25,6 +25,9 @@ class SqlStore(SqlMessages, SqlRequests, SqlPlaces, SqlExamples, SqlAnswers, Sql
         self._database = database
         self._recording = Together(self._record)
         self._opening = Together(self._open)
+        self._starting = Together(self._start)
+        self._answering = Together(self._answer)
+        self._finishing = Together(self._finish)
 
     @classmethod
     @asynccontextmanager

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Table, exists, literal, select, update
+from sqlalchemy import Table, bindparam, exists, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.conversation.messages import Message, StoredPhoto
@@ -15,13 +15,15 @@ from bot.conversation.store import RequestStore
 from bot.store import forgetting, versions
 from bot.store.database import Database
 from bot.store.outcomes import NO_OUTCOME, OWED, columns_of, outcome_of
-from bot.store.personal import who_opted_out
 from bot.store.reading import message_of, requests
-from bot.store.tables import MessageRow, RequestAnswerRow, RequestRow
+from bot.store.tables import MessageRow, OptOutRow, RequestAnswerRow, RequestRow
 from bot.store.together import Together
 from bot.store.writing import Written, write_messages, write_people, write_places
 
-_REQUESTS = insert(cast(Table, RequestRow.__table__))
+_TABLE = cast(Table, RequestRow.__table__)
+_REQUESTS = insert(_TABLE)
+_FINISHED = update(_TABLE).where(_TABLE.c.id == bindparam("this"), _TABLE.c.state != RequestState.FORGOTTEN)
+_ANSWERS = insert(cast(Table, RequestAnswerRow.__table__)).on_conflict_do_nothing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,9 @@ class Asked:
 class SqlRequests(RequestStore):
     _database: Database
     _opening: Together[Asked, bool]
+    _starting: Together[int, None]
+    _answering: Together[tuple[int, int], None]
+    _finishing: Together[tuple[int, Outcome], None]
 
     async def open_request(
         self,
@@ -114,12 +119,16 @@ class SqlRequests(RequestStore):
             return next(iter(await requests(connection, RequestRow.id == message.id)))
 
     async def start_request(self, request_id: int) -> None:
+        await self._starting.add(request_id)
+
+    async def _start(self, request_ids: Sequence[int]) -> Sequence[None]:
         async with self._database.writing() as connection:
             await connection.execute(
                 update(RequestRow)
-                .where(RequestRow.id == request_id, RequestRow.state == RequestState.WAITING)
+                .where(RequestRow.id.in_(request_ids), RequestRow.state == RequestState.WAITING)
                 .values(state=RequestState.RUNNING)
             )
+        return [None] * len(request_ids)
 
     async def expect_answer_message(self, request_id: int, after: int) -> None:
         async with self._database.writing() as connection:
@@ -128,13 +137,20 @@ class SqlRequests(RequestStore):
             )
 
     async def add_answer_message(self, request_id: int, message_id: int) -> None:
-        request = select(literal(message_id), RequestRow.id).where(RequestRow.id == request_id)
+        await self._answering.add((request_id, message_id))
+
+    async def _answer(self, posted: Sequence[tuple[int, int]]) -> Sequence[None]:
         async with self._database.writing() as connection:
-            await connection.execute(
-                insert(RequestAnswerRow)
-                .from_select(["message_id", "request_id"], request)
-                .on_conflict_do_nothing()
-            )
+            wanted = RequestRow.id.in_([request_id for request_id, _ in posted])
+            known = set(await connection.scalars(select(RequestRow.id).where(wanted)))
+            rows = [
+                {"message_id": message_id, "request_id": request_id}
+                for request_id, message_id in posted
+                if request_id in known
+            ]
+            if rows:
+                await connection.execute(_ANSWERS, rows)
+        return [None] * len(posted)
 
     async def remove_answer_message(self, message_id: int) -> None:
         async with self._database.writing() as connection:
@@ -142,16 +158,21 @@ class SqlRequests(RequestStore):
 
     async def finish_request(self, request_id: int, outcome: Outcome) -> None:
         """A forgotten request stays so, whatever came out of it."""
+        await self._finishing.add((request_id, outcome))
+
+    async def _finish(self, finished: Sequence[tuple[int, Outcome]]) -> Sequence[None]:
         async with self._database.writing() as connection:
-            await connection.execute(
-                update(RequestRow)
-                .where(RequestRow.id == request_id, RequestRow.state != RequestState.FORGOTTEN)
-                .values(**columns_of(outcome))
+            rows = [{"this": request_id, **columns_of(outcome)} for request_id, outcome in finished]
+            await connection.execute(_FINISHED, rows)
+            of_opted_out = (
+                select(RequestRow.id)
+                .join(OptOutRow, OptOutRow.person_id == RequestRow.asker_id)
+                .where(RequestRow.id.in_([request_id for request_id, _ in finished]))
             )
-            asker = select(RequestRow.asker_id).where(RequestRow.id == request_id)
-            if await who_opted_out(connection, [await connection.scalar(asker) or 0]):
+            for request_id in await connection.scalars(of_opted_out):
                 # The question was kept for as long as it was owed an answer.
                 await forgetting.forget_message(connection, request_id)
+        return [None] * len(finished)
 
     async def reopen_request(self, request_id: int, *, keep: bool) -> Request:
         """The request as it is then: a forgotten one stays so.

@@ -384,14 +384,14 @@ LIMITS = [
     Mutation(
         "a person has no limit within a day",
         "conversation/admission.py",
-        "limit = self._limits.per_day_per_person",
+        "limit = self._keeper.limits.per_day_per_person",
         "limit = None",
         "day",
     ),
     Mutation(
         "a server has no limit within a day",
         "conversation/admission.py",
-        "limit = self._limits.per_day_per_server",
+        "limit = self._keeper.limits.per_day_per_server",
         "limit = None",
         "day",
     ),
@@ -405,15 +405,15 @@ LIMITS = [
     Mutation(
         "moderators are exempt though that is not set",
         "conversation/admission.py",
-        "exempt = exempt and self._limits.moderators_exempt",
+        "exempt = exempt and self._keeper.limits.moderators_exempt",
         "pass",
         "moderator or exempt",
     ),
     Mutation(
         "everybody is exempt where moderators are",
         "conversation/admission.py",
-        "exempt = exempt and self._limits.moderators_exempt",
-        "exempt = self._limits.moderators_exempt",
+        "exempt = exempt and self._keeper.limits.moderators_exempt",
+        "exempt = self._keeper.limits.moderators_exempt",
         "moderator or exempt or day",
     ),
     Mutation(

@@ -262,6 +262,22 @@ def test_limits_are_set_by_the_caller(tmp_path: Path) -> None:
             open_picture(source, max_pixels=40 * 30 - 1)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_large_jpeg_is_decoded_no_finer_than_it_is_needed(mode: str) -> None:
+    gradient = Image.linear_gradient("L").resize((2000, 1500))
+    image = Image.merge("RGB", (gradient, gradient.rotate(180), gradient.transpose(0))).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # it stands on its side
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=95, exif=exif)
+    whole, less = open_picture(file.getvalue()), open_picture(file.getvalue(), longest_side=600)
+    assert whole.size == (1500, 2000)
+    assert 600 <= max(less.size) < 1200
+    expected = np.asarray(whole.resize(less.size, Image.Resampling.BOX), np.int16)
+    assert np.abs(np.asarray(less, np.int16) - expected).mean() < 2
+    assert open_picture(file.getvalue(), longest_side=1999).size == whole.size
+
+
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Path) -> bytes:
         raise AssertionError("the file was read")

@@ -30,6 +30,17 @@ def test_a_refusal_is_said_once_in_a_while(tmp_path: Path) -> None:
     tell(tmp_path, story, limits=Limits(in_flight_per_person=1))
 
 
+def test_a_refusal_pings_nobody_but_whom_it_refuses(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        for _ in range(2):
+            await world.ask("hello")
+        refusal = world.requests("POST", "/messages")[-1]
+        assert "within a minute" in refusal["content"]
+        assert refusal["allowed_mentions"] == {"parse": [], "replied_user": True}
+
+    tell(tmp_path, story, limits=Limits(per_minute_per_person=1))
+
+
 def test_whom_it_told_something_is_not_remembered_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,7 @@ class View:
                 self.finished.set()
 
     async def recorded(self) -> None:
+        assert self.recorded_as is None, "it is told so once"
         request = await self.store.request_of_question(self.request.question_id)
         self.recorded_as = None if request is None else request.state
 

@@ -35,6 +35,17 @@ async def test_an_edited_question_is_answered_anew(folder: Path, clock: Clock) -
 
 
 @on_loop
+async def test_an_edit_that_changes_nothing_does_nothing(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock) as s:
+        message = clock.message("what is this?", "red", "broken")
+        view = await s.answered(await s.receive(message))
+        # Such as when a link's preview comes, and nothing new can be seen.
+        assert await s.service.edited(message, s.chat) is None
+        assert await s.store.outcome(view.request.id) == view.outcome
+        assert len(s.engine.asked) == 1
+
+
+@on_loop
 async def test_a_picture_that_is_taken_out_of_a_message_is_out_of_the_history(
     folder: Path, clock: Clock
 ) -> None:

@@ -153,6 +153,20 @@ async def test_limits_of_a_day_and_those_who_have_none(folder: Path, clock: Cloc
 
 
 @on_loop
+async def test_moderators_are_limited_unless_that_is_set(folder: Path, clock: Clock) -> None:
+    for exempt in (False, True):
+        limits = Limits(per_minute_per_person=1, moderators_exempt=exempt)
+        async with scene(folder, clock, limits=limits) as s:
+            first = await s.ask("hi", by_moderator=True)
+            asked = await s.service.receive(clock.message("hi", by_moderator=True), s.chat)
+            again = await s.service.steering.regenerate(first.request.id, s.chat, exempt=True)
+            for result in (asked, again):
+                assert isinstance(result, Request if exempt else Refusal)
+                if isinstance(result, Request):
+                    await s.answered(result)
+
+
+@on_loop
 async def test_a_server_has_a_limit_of_its_own(folder: Path, clock: Clock) -> None:
     async with scene(folder, clock, limits=Limits(per_minute_per_server=1)) as s:
         await s.ask("hi", place=CHANNEL, mentions_bot=True)
