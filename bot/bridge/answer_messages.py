@@ -139,7 +139,7 @@ class AnswerMessages:
         reference = None
         if index == 0 and self.can_reply:
             reference = discord.MessageReference(
-                message_id=self.request.question_id,
+                message_id=self.request.id,
                 channel_id=self.channel.id,
                 guild_id=self.request.place.server_id,
             )
@@ -150,7 +150,7 @@ class AnswerMessages:
                 self.can_reply = False
                 message = await self._send(index, wanted, None)
             elif error.code == Code.INVALID_FORM and "message_reference" in error.text:
-                log.info("The question %s is gone, so its answer is not posted", self.request.question_id)
+                log.info("The question %s is gone, so its answer is not posted", self.request.id)
                 self.gone = True
                 return
             else:
