@@ -28,6 +28,8 @@ MOST_OPEN = 40
 """Questions without a finished answer, before people wait."""
 ANSWERED_S = 90.0
 """In which one more of them has to be answered, whatever goes wrong meanwhile."""
+SETTLED_S = 30.0
+"""In which all that was taken back is gone, once nothing happens any more."""
 DISTURBANCES = ("asked to reconnect", "invalid, resumed", "invalid, begun anew", "dropped")
 
 
@@ -247,6 +249,12 @@ class Soaking:
                 found.append(f"{one.content} was taken back: {left}")
         return found
 
+    def still_kept(self) -> list[str]:
+        """Questions that were taken back and are still in the database."""
+        with closing(sqlite3.connect(self.bot.database)) as database:
+            kept = {id for (id,) in database.execute("SELECT id FROM messages")}
+        return [one.content for one in self.gone if one.id in kept]
+
     def recorded(self) -> dict[str, int]:
         """How many requests the database has, by state."""
         with closing(sqlite3.connect(self.bot.database)) as database:
@@ -294,10 +302,12 @@ async def soak(folder: Path, messages: int, *, channels: int, read_every: int, s
             # Answers are recorded once they are shown, and what was deleted last is taken away.
             while (await scene.read()).in_flight:  # noqa: ASYNC110 (nobody is told of a change)
                 await asyncio.sleep(0.05)
-            try:
-                await discord.wait_for(lambda: not scene.wrong())
-            except AssertionError:
-                raise AssertionError(f"{scene.wrong()}\n{scene.bot.tail()}") from None
+            for _ in range(round(SETTLED_S / 0.1)):
+                if not (scene.wrong() or scene.still_kept()):
+                    break
+                await asyncio.sleep(0.1)
+            wrong = [*scene.wrong(), *(f"still kept: {one}" for one in scene.still_kept())]
+            assert not wrong, f"{wrong}\n{scene.bot.tail()}"
         finally:
             await scene.bot.kill()
     return scene
