@@ -1,7 +1,7 @@
 """`idefics-bot run` with an engine that needs no model: it says each question's number, word by word.
 
-Started as `python -m tests.e2e.stub_bot run --config FILE`. STUB_SECONDS_PER_WORD says how fast it is. While it
-looks for what was deleted when nobody listened, it makes no pauses.
+Started as `python -m tests.e2e.stub_bot run --config FILE`. STUB_SECONDS_PER_WORD says how fast it is. While
+it looks for what was deleted when nobody listened, it makes no pauses.
 """
 
 from __future__ import annotations
