@@ -130,10 +130,12 @@ class MediaFetcher:
 
 def _redirected(url: URL, location: str) -> URL:
     try:
-        return url.join(URL(location, encoded=True))
+        target = url.join(URL(location, encoded=True))
+        _ = target.port  # read late; not every one is a number
     except ValueError as error:
         log.warning("Fetching %s: it is said to be at what is no address", _told(url))
         raise _NotFetchedError(_NOT_LOADED) from error
+    return target
 
 
 def _told(url: str | URL) -> str:
