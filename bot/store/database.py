@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -133,9 +134,16 @@ def prepare(url: str) -> None:
     Raises:
         StoreError: it cannot be opened.
     """
+    _make(path_of(url))
     migrated(url, migrate.upgrade)
     with _at_once(path_of(url)) as engine, engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+
+
+def _make(path: Path) -> None:
+    """An empty file, as it will hold what people say for its owner alone; SQLite's others follow it."""
+    with suppress(OSError):  # it is there, or SQLite says why it cannot be
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def migrated(url: str, work: Callable[[Connection], T]) -> T:
