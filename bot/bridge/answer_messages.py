@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -224,6 +225,9 @@ class AnswerMessages:
             await self._delete_from(index)
 
     async def _delete_from(self, index: int) -> None:
+        if len(self._parts) > index:
+            # With the nonce of a message that is gone, Discord might take the next one for that.
+            self.nonce_salt = secrets.token_hex(2)
         while len(self._parts) > index:
             message = self._parts.pop().message
             # First, so that the deletion is not taken for a person's wish that the answer shall go.
