@@ -1,4 +1,4 @@
-"""People who ask the built-in model for a quarter of an hour, in a stand-in for Discord: see `screenshots`."""
+"""People who ask the built-in model for a quarter of an hour, in a stand-in for Discord."""
 
 from __future__ import annotations
 
