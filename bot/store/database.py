@@ -34,6 +34,8 @@ PRAGMAS = (
     # A commit survives the end of the process; that of the power may take the newest ones.
     "synchronous = NORMAL",
 )
+_DISCREET = {"hide_parameters": True}
+"""Errors, which are logged, do not tell what was to be written: that is what people say."""
 _EMPTYING_TRIES = 3
 """Each waits for readers and writers as long as a statement does."""
 
@@ -188,6 +190,7 @@ def _at_once(path: Path, *, begin: str | None = None, foreign_keys: bool = True)
         # The driver's own transactions begin too late to cover reads and table changes, so ours are explicit.
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
         poolclass=NullPool,
+        **_DISCREET,
     )
     pragmas = PRAGMAS if foreign_keys else [*PRAGMAS, "foreign_keys = OFF"]
 
@@ -203,7 +206,7 @@ def _at_once(path: Path, *, begin: str | None = None, foreign_keys: bool = True)
 
 
 def _pool(size: int) -> dict[str, int]:
-    return {"pool_size": size, "max_overflow": 0, "pool_timeout": 20 * BUSY_SECONDS}
+    return {"pool_size": size, "max_overflow": 0, "pool_timeout": 20 * BUSY_SECONDS, **_DISCREET}
 
 
 def _begin_with(engine: Engine, begin: str) -> None:
