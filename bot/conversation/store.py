@@ -172,6 +172,10 @@ class PlaceStore(Protocol):
         """Every place that messages were recorded from, with the id of the newest message looked at there."""
         ...
 
+    async def seen_up_to(self, place_id: int) -> int:
+        """The newest message that was looked at there; 0: none, the place is not known."""
+        ...
+
     async def mark_seen(self, place_id: int, message_id: int) -> None:
         """Messages up to this one were looked at; recording one marks it too. Unknown places stay unknown."""
         ...
