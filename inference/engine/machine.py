@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from inference.devices import idle_threads
 from inference.engine import dispatch
 from inference.engine.budget import Budget
 from inference.engine.context import ContextMemory
+from inference.engine.crew import Crew
 from inference.engine.graphs import Recordings
 from inference.engine.model import Decoder
 from inference.engine.pages import PAGE_SIZE, PagedLayers, pages_for
@@ -99,15 +101,17 @@ class Machine:
             latents=self.latents,
             forbidden=self.forbidden,
         )
+        crew = Crew(1 if self.is_cuda else idle_threads())
         self.passes = PromptPasses(
             self.decoder,
             own.layers,
             pictures.layers,
+            crew,
             context=context,
             latents=self.latents,
             graphs=self.records,
         )
-        self.encoder = PictureEncoder(model, self.decoder, pictures.layers, graphs=self.records)
+        self.encoder = PictureEncoder(model, self.decoder, pictures.layers, crew, graphs=self.records)
         self._steps: Recordings[tuple[int, bool]] = Recordings(
             lambda key: self.rows.step(*key), enabled=self.records
         )

@@ -68,9 +68,7 @@ def test_answers_have_the_length_that_is_asked_for_once_nothing_ends_them() -> N
     question: Prompt = ["User:", picture("red"), "Is this red?", END_OF_UTTERANCE, "\nAssistant:"]
 
     async def length(reference: bool) -> int:
-        async with load_engine(
-            model=loaded.model, tokenizer=loaded.tokenizer, reference=reference
-        ) as engine:
+        async with load_engine(model=loaded.model, tokenizer=loaded.tokenizer, reference=reference) as engine:
             return len((await ask(engine, question, 40)).token_ids)
 
     assert asyncio.run(length(reference=False)) < 40
