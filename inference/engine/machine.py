@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 MOST_PICTURES = 4096
 SWITCH_SECONDS = 0.001
 CPU_CHUNK, CUDA_CHUNK = 128, 1024
-"""Prompt tokens read between two steps."""
+"""Prompt tokens read between two steps; on a CPU, by each thread of the crew."""
 CUDA_STEPS_BETWEEN_PASSES = 4
 """Of the running batch; on a CPU a pass takes as much longer as it has more to read."""
 
@@ -77,7 +77,8 @@ class Machine:
             and not getattr(model, "is_loaded_in_8bit", False)
         )
         self.runs_ahead = self.is_cuda if settings.runs_ahead is None else settings.runs_ahead
-        default_chunk = CUDA_CHUNK if self.is_cuda else CPU_CHUNK
+        crew = Crew(1 if self.is_cuda else idle_threads())
+        default_chunk = CUDA_CHUNK if self.is_cuda else CPU_CHUNK * crew.size
         self.chunk_tokens = settings.chunk_tokens or default_chunk
         self.steps_between_passes = CUDA_STEPS_BETWEEN_PASSES if self.is_cuda else 0
         self.pads_rows = self.is_cuda
@@ -101,7 +102,6 @@ class Machine:
             latents=self.latents,
             forbidden=self.forbidden,
         )
-        crew = Crew(1 if self.is_cuda else idle_threads())
         self.passes = PromptPasses(
             self.decoder,
             own.layers,
