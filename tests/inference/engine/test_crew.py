@@ -88,6 +88,6 @@ def test_tokens_are_those_of_generate(
     monkeypatch.setattr(passes, "_read_gathered", noted)
     outcomes = [stepped.ask(prompt, Options(max_new_tokens=9))[1] for prompt in TOGETHER]
     stepped.finish()
-    assert all(len(threads) == 3 for threads in seen_by.values()), seen_by
+    assert all(len(threads) > 1 for threads in seen_by.values()), seen_by
     for prompt, outcome in zip(TOGETHER, outcomes, strict=True):
         assert outcome.token_ids == oracle.answer(prompt, max_new_tokens=9)
