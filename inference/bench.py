@@ -2,6 +2,7 @@
 
 Each row of the table is a number of requests at a time, each with a picture of its own, measured beside the
 best that the device's memory allows and, with `--against reference`, beside transformers' own `generate`.
+All answers have the length that is asked for: the model is kept from ending them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from inference.coldstart import ColdStart, measure_cold_start
 from inference.errors import InferenceError
 from inference.lean_import import import_transformers
 from inference.loading import LoadedCheckpoint, adopt_model, load_checkpoint, load_engine
+from inference.prompt import SpecialTokens
 from inference.settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -161,7 +163,12 @@ def _report(options: argparse.Namespace) -> dict[str, Any]:
 
 def _loaded(options: argparse.Namespace) -> LoadedCheckpoint:
     if options.weights != RANDOM:
-        return load_checkpoint(options.weights, quantization=options.quantization)
+        from inference.measuring import never_end
+
+        loaded = load_checkpoint(options.weights, quantization=options.quantization)
+        special = SpecialTokens.of(loaded.tokenizer)
+        never_end(loaded.model, special.end_ids(loaded.model.config.eos_token_id))
+        return loaded
     from inference.devices import choose_device, choose_dtype
     from inference.random_weights import config_of_shape, random_model, stand_in_tokenizer
 

@@ -12,6 +12,7 @@ from transformers.initialization import no_init_weights
 from transformers.models.idefics.configuration_idefics import IdeficsConfig
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
+from inference.measuring import never_end
 from inference.tokenizer import END_OF_UTTERANCE_TOKEN, FAKE_TOKEN_AROUND_IMAGE, IMAGE
 from inference.weights import keep_4bit_as_stored, quantization_config
 
@@ -79,7 +80,7 @@ def random_model(
     """A model that computes as a real one does and says nothing of sense.
 
     Weights are made, and quantised, one at a time on `device`: no more memory is needed than the model
-    takes. No end token is ever the likeliest, so that answers have the length that was asked for.
+    takes. Answers have the length that is asked for.
     """
     with init_empty_weights(include_buffers=False), no_init_weights():
         model = IdeficsForVisionText2Text(config)
@@ -93,8 +94,7 @@ def random_model(
             made = type(empty)(weight, requires_grad=False, **empty.__dict__).to(device)
             setattr(module, name, made)
     model.to(device)
-    model.lm_head.weight[config.eos_token_id] = 0.0
-    model.lm_head.additional_fc.weight[ADDED_TOKENS.index(END_OF_UTTERANCE_TOKEN)] = 0.0
+    never_end(model, (config.eos_token_id, config.vocab_size + ADDED_TOKENS.index(END_OF_UTTERANCE_TOKEN)))
     if in_4bit:
         keep_4bit_as_stored(model)
     return model.eval()
