@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import torch
@@ -48,7 +49,10 @@ def working_bytes(config: IdeficsConfig, dtype: torch.dtype) -> int:
 
 
 def free_bytes(device: torch.device | None) -> int:
-    """Free memory of `device`, or of all accelerators of this machine together for None."""
+    """Free memory of `device`, or of all accelerators of this machine together for None.
+
+    What an engine that has ended, or loading, left behind counts as free, and is given up for that.
+    """
     if device is None:
         kind = torch.accelerator.current_accelerator()
         assert kind is not None, "None stands for accelerators, so there is one"
@@ -58,6 +62,8 @@ def free_bytes(device: torch.device | None) -> int:
         import psutil
 
         return int(psutil.virtual_memory().available)
+    gc.collect()
+    torch.cuda.empty_cache()  # without effect on other accelerators
     free, _ = torch.accelerator.get_memory_info(device)
     return int(free)
 
