@@ -81,7 +81,8 @@ def random_model(
     """A model that computes as a real one does and says nothing of sense.
 
     Weights are made, and quantised, one at a time on `device`, or on all accelerators for None, spread as
-    loading a checkpoint spreads them: no more memory is needed than the model takes. Answers have the length that is asked for.
+    loading a checkpoint spreads them: no more memory is needed than the model takes. Answers have the length
+    that is asked for.
     """
     with init_empty_weights(include_buffers=False), no_init_weights():
         model = IdeficsForVisionText2Text(config)
