@@ -21,7 +21,7 @@ LENGTHS = (200, 600, 1000, 1400, 1800)
 """Tokens in front of a follow-up question."""
 FOLLOW_UP_TOKENS = 16
 LOOP_ROUNDS = 5
-"""Of answers while the event loop is watched: some hundreds of ticks, so that one is not the hundredth part."""
+"""Of answers while the event loop is watched: one tick is then far less than the hundredth part."""
 SHARE_OF_CAPACITY = 0.7
 MOST_ARRIVALS = 400
 
