@@ -171,13 +171,16 @@ def _loaded(options: argparse.Namespace) -> LoadedCheckpoint:
         never_end(loaded.model, special.end_ids(loaded.model.config.eos_token_id))
         return loaded
     from inference.devices import choose_device, choose_dtype
+    from inference.memory import needed_bytes, one_with_room
     from inference.random_weights import config_of_shape, random_model, stand_in_tokenizer
+    from inference.weights import build_empty
 
-    chosen = choose_device(None)
-    device = torch.accelerator.current_accelerator() if chosen is None else chosen
-    assert device is not None, "choose_device gives None only where there is an accelerator"
     config = config_of_shape(options.shape)
+    device = choose_device(None)
     dtype = choose_dtype(None, device, small=options.shape == "demo")
+    if device is None:
+        empty = build_empty(config, torch.device("meta"))
+        device = one_with_room(needed_bytes(empty, options.quantization, dtype))
     model = random_model(config, device, dtype, in_4bit=options.quantization == "4bit")
     return adopt_model(model, stand_in_tokenizer(config))
 
