@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os.path
 from dataclasses import dataclass
@@ -68,6 +69,8 @@ def load_checkpoint(
     target = choose_device(device)
     arithmetic = choose_dtype(dtype, target, small=checkpoint == DEMO)
 
+    if target is None or target.type != "cpu":
+        gc.collect()  # An engine that was closed is a web of objects that know each other.
     files = inspect_checkpoint(_folder_of(checkpoint, progress))
     preprocessor = Preprocessor.from_checkpoint(files.folder)
     tokenizer = load_tokenizer(files.folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING
 
 import torch
@@ -72,7 +71,7 @@ def one_with_room(needed: int) -> torch.device | None:
 def free_bytes(device: torch.device | None) -> int:
     """Free memory of `device`, or of all accelerators of this machine together for None.
 
-    What an engine that has ended, or loading, left behind counts as free, and is given up for that.
+    What torch keeps of what was in use counts as free, and is given up for that.
     """
     if device is None:
         return sum(map(free_bytes, accelerators()))
@@ -80,7 +79,6 @@ def free_bytes(device: torch.device | None) -> int:
         import psutil
 
         return int(psutil.virtual_memory().available)
-    gc.collect()
     torch.cuda.empty_cache()  # without effect on other accelerators
     free, _ = torch.accelerator.get_memory_info(device)
     return int(free)
