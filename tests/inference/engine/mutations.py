@@ -99,8 +99,8 @@ MUTATIONS = [
     Mutation(
         "positions are off by one in decoding",
         "rows.py",
-        "positions = (lengths - 1).clamp(min=0)",
-        "positions = lengths",
+        "positions = (self.lengths[:rows] - 1).clamp(min=0)",
+        "positions = self.lengths[:rows].clone()",
         "mixed_arrivals and CPU",
     ),
     Mutation(
