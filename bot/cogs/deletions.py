@@ -72,13 +72,22 @@ class Deletions:
 
     async def _notice(self, place: Place, known: list[int], there: set[int], back_to: int) -> None:
         for message_id in sorted(known):
-            if message_id >= back_to and message_id not in there:
+            missing = message_id >= back_to and message_id not in there
+            if missing and await self._is_gone(place, message_id):
                 log.info("Message %s was deleted meanwhile", message_id)
                 await self.client.forget_message(place.id, message_id)
         oldest = min(known, default=0)
         if len(known) == PAGE or (known and oldest < back_to):
             # Unless a new session began meanwhile, which has all of it looked at again.
             self._unchecked.setdefault(place.id, (place, max(oldest, back_to)))
+
+    async def _is_gone(self, place: Place, message_id: int) -> bool:
+        """Asks for the message itself: what was said just now, a history may not show yet."""
+        try:
+            await self.client.http.get_message(place.id, message_id)
+        except discord.NotFound:
+            return True
+        return False
 
     def _may_be_read(self, place: Place) -> bool:
         """Where the history may not be read, Discord shows an empty one."""
