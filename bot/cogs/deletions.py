@@ -53,20 +53,22 @@ class Deletions:
             try:
                 if await self._look(place, before):
                     await asyncio.sleep(PAUSE_S)
-            except discord.NotFound as error:
-                if error.code == Code.UNKNOWN_CHANNEL:
-                    await self.client.service.erasing.place_deleted(place.id)
             except discord.Forbidden as error:
                 log.info("Cannot look for deletions in channel %s: %s", place.id, error)
             except (discord.HTTPException, aiohttp.ClientError, TimeoutError, StoreError):
                 log.exception("What was deleted in channel %s is looked for in the next session", place.id)
 
     async def _look(self, place: Place, before: int) -> bool:
-        """Whether Discord was asked for a page of the place."""
+        """Whether Discord was asked; a place that is gone is forgotten."""
         known = await self.client.store.message_ids(place.id, before, PAGE)
         if not known or not self._may_be_read(place):
             return False
-        page = await read_page(self.client.audience.channel(place), before=max(known) + 1)
+        try:
+            page = await read_page(self.client.audience.channel(place), before=max(known) + 1)
+        except discord.NotFound as error:
+            if error.code == Code.UNKNOWN_CHANNEL:
+                await self.client.service.erasing.place_deleted(place.id)
+            return True
         await self._notice(place, known, {message.id for message in page.messages}, page.back_to)
         return True
 
