@@ -68,7 +68,7 @@ def disturbed_style(rng: random.Random) -> Style:
         oversampling=rng.choice((1, 2)) if height > 140 else 3,
         wide_shades=rng.random() < 0.8,
         outline=rng.uniform(0.03, 0.12) if rng.random() < 0.4 and not in_lines else 0.0,
-        pen=rng.uniform(0.012, 0.035) if in_lines else 0.0,
+        pen=rng.uniform(0.012, 0.045) if in_lines else 0.0,
         wobble=rng.uniform(0.0, 0.1) if in_lines else 0.0,
         tilt=rng.choice((4.0, 15.0, 20.0)),
         jitter=rng.uniform(0.04, 0.095),
