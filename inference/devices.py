@@ -11,6 +11,8 @@ from inference.errors import OptionsError
 # Below this a layer is done before a second thread has begun. On two cores that other programs used too, a
 # token of the built-in model took 300 ms with two threads, which wait for each other, and 15 ms with one.
 ONE_THREAD_BYTES = 100 * 2**20
+THREADS = torch.get_num_threads()
+"""Those that torch uses unless told otherwise: one for each core, or as many as the environment says."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -72,3 +74,8 @@ def settle_threads(model: torch.nn.Module) -> None:
     on_cpu = all(weight.device.type == "cpu" for weight in weights)
     if on_cpu and sum(weight.nbytes for weight in weights) < ONE_THREAD_BYTES:
         torch.set_num_threads(1)
+
+
+def idle_threads() -> int:
+    """How many times the threads that torch computes with now there are: more than one for a small model."""
+    return max(1, THREADS // torch.get_num_threads())

@@ -27,7 +27,7 @@ class EngineSettings:
     """Memory for pictures as the model sees them. By default a fifteenth of what is left; on a CPU 64 MB."""
     chunk_tokens: int | None = None
     """Prompt tokens that are read between two steps of the answers that are being generated. By default
-    1,024, which should take an H200 some 30 ms with 9B, and 128 on a CPU."""
+    1,024, which should take an H200 some 30 ms with 9B, and on a CPU 128 for each thread that reads."""
     idle_chunk_tokens: int = 2048
     """The same while nobody is being answered."""
     remembered: int = 256

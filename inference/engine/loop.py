@@ -86,7 +86,7 @@ class ContinuousEngine:
     def forget(self) -> None:
         self.machine.memory.forget()
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def step(self) -> None:
         try:
             self._drop_cancelled()

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from inference.devices import idle_threads
 from inference.engine import dispatch
 from inference.engine.budget import Budget
 from inference.engine.context import ContextMemory
+from inference.engine.crew import Crew
 from inference.engine.graphs import Recordings
 from inference.engine.model import Decoder
 from inference.engine.pages import PAGE_SIZE, PagedLayers, pages_for
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 MOST_PICTURES = 4096
 SWITCH_SECONDS = 0.001
 CPU_CHUNK, CUDA_CHUNK = 128, 1024
-"""Prompt tokens read between two steps."""
+"""Prompt tokens read between two steps; on a CPU, by each thread of the crew."""
 CUDA_STEPS_BETWEEN_PASSES = 4
 """Of the running batch; on a CPU a pass takes as much longer as it has more to read."""
 
@@ -75,7 +77,8 @@ class Machine:
             and not getattr(model, "is_loaded_in_8bit", False)
         )
         self.runs_ahead = self.is_cuda if settings.runs_ahead is None else settings.runs_ahead
-        default_chunk = CUDA_CHUNK if self.is_cuda else CPU_CHUNK
+        crew = Crew(1 if self.is_cuda else idle_threads())
+        default_chunk = CUDA_CHUNK if self.is_cuda else CPU_CHUNK * crew.size
         self.chunk_tokens = settings.chunk_tokens or default_chunk
         self.steps_between_passes = CUDA_STEPS_BETWEEN_PASSES if self.is_cuda else 0
         self.pads_rows = self.is_cuda
@@ -103,11 +106,12 @@ class Machine:
             self.decoder,
             own.layers,
             pictures.layers,
+            crew,
             context=context,
             latents=self.latents,
             graphs=self.records,
         )
-        self.encoder = PictureEncoder(model, self.decoder, pictures.layers, graphs=self.records)
+        self.encoder = PictureEncoder(model, self.decoder, pictures.layers, crew, graphs=self.records)
         self._steps: Recordings[tuple[int, bool]] = Recordings(
             lambda key: self.rows.step(*key), enabled=self.records
         )

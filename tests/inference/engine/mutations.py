@@ -28,15 +28,15 @@ MUTATIONS = [
     ),
     Mutation(
         "the gate is dropped for tokens that see no picture, in reading",
-        "attention.py",
+        "gathered.py",
         ".masked_fill(~self.sees[:, None, None], 0.0)",
         "",
         "mixed_arrivals and CPU",
     ),
     Mutation(
         "the gate is dropped for tokens that see no picture, in decoding",
-        "attention.py",
-        "return attended.masked_fill((lengths == 0)[:, None, None], 0.0)",
+        "gathered.py",
+        "return attended if self.blind is None else attended.masked_fill(self.blind, 0.0)",
         "return attended",
         "mixed_arrivals and CPU",
     ),
@@ -77,9 +77,9 @@ MUTATIONS = [
     ),
     Mutation(
         "in decoding a token sees one too many",
-        "attention.py",
-        "device=lengths.device) < lengths.clamp(min=1)[:, None]",
-        "device=lengths.device) <= lengths.clamp(min=1)[:, None]",
+        "gathered.py",
+        "mask = tokens < lengths.clamp(min=1)[:, None]",
+        "mask = tokens <= lengths.clamp(min=1)[:, None]",
         "mixed_arrivals and CPU",
     ),
     Mutation(
