@@ -27,9 +27,10 @@ import torch
 from inference.coldstart import ColdStart, measure_cold_start
 from inference.errors import InferenceError
 from inference.lean_import import import_transformers
-from inference.loading import LoadedCheckpoint, adopt_model, load_checkpoint, load_engine
+from inference.loading import LoadedCheckpoint, adopt_model, load_checkpoint
 from inference.prompt import SpecialTokens
 from inference.settings import EngineSettings
+from inference.starting import load_engine
 
 if TYPE_CHECKING:
     from inference.measuring import Load, Speed

@@ -13,6 +13,8 @@ from inference.errors import OptionsError
 ONE_THREAD_BYTES = 100 * 2**20
 THREADS = torch.get_num_threads()
 """Those that torch uses unless told otherwise: one for each core, or as many as the environment says."""
+MOST_THREADS = 4
+"""That compute side by side: what Python does for each is done by one at a time."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -77,5 +79,5 @@ def settle_threads(model: torch.nn.Module) -> None:
 
 
 def idle_threads() -> int:
-    """How many times the threads that torch computes with now there are: more than one for a small model."""
-    return max(1, THREADS // torch.get_num_threads())
+    """How many times the threads that torch computes with there could be: several for a small model only."""
+    return max(1, min(MOST_THREADS, THREADS // torch.get_num_threads()))

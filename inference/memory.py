@@ -69,13 +69,17 @@ def one_with_room(needed: int) -> torch.device | None:
 
 
 def free_bytes(device: torch.device | None) -> int:
-    """Free memory of `device`, or of all accelerators of this machine together for None."""
+    """Free memory of `device`, or of all accelerators of this machine together for None.
+
+    What torch keeps of what was in use counts as free, and is given up for that.
+    """
     if device is None:
         return sum(map(free_bytes, accelerators()))
     if device.type == "cpu":
         import psutil
 
         return int(psutil.virtual_memory().available)
+    torch.cuda.empty_cache()  # without effect on other accelerators
     free, _ = torch.accelerator.get_memory_info(device)
     return int(free)
 

@@ -32,8 +32,9 @@ log = logging.getLogger(__name__)
 
 MOST_PICTURES = 4096
 SWITCH_SECONDS = 0.001
-CPU_CHUNK, CUDA_CHUNK = 128, 1024
-"""Prompt tokens read between two steps; on a CPU, by each thread of the crew."""
+CPU_CHUNKS, CUDA_CHUNKS = (128, 512), (1024, 2048)
+"""Prompt tokens read between two steps of a running batch, and while nobody is being answered; on a CPU, by
+each thread of the crew. A pass cannot be given up, and of a large model on a CPU it takes minutes."""
 CUDA_STEPS_BETWEEN_PASSES = 4
 """Of the running batch; on a CPU a pass takes as much longer as it has more to read."""
 
@@ -78,8 +79,9 @@ class Machine:
         )
         self.runs_ahead = self.is_cuda if settings.runs_ahead is None else settings.runs_ahead
         crew = Crew(1 if self.is_cuda else idle_threads())
-        default_chunk = CUDA_CHUNK if self.is_cuda else CPU_CHUNK * crew.size
-        self.chunk_tokens = settings.chunk_tokens or default_chunk
+        chunk, idle_chunk = CUDA_CHUNKS if self.is_cuda else (each * crew.size for each in CPU_CHUNKS)
+        self.chunk_tokens = settings.chunk_tokens or chunk
+        self.idle_chunk_tokens = settings.idle_chunk_tokens or idle_chunk
         self.steps_between_passes = CUDA_STEPS_BETWEEN_PASSES if self.is_cuda else 0
         self.pads_rows = self.is_cuda
         """Whether steps have one of a few numbers of rows, the last of them perhaps without a sequence."""
