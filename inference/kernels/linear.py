@@ -130,8 +130,9 @@ def _vector_product(
     output = tl.program_id(0) * OUTPUTS_AT_ONCE + tl.arange(0, OUTPUTS_AT_ONCE)
     there = (output < outputs)[:, None]
     column = tl.arange(0, INPUTS_AT_ONCE)
-    place = weight + output.to(tl.int64)[:, None] * INPUTS + column[None, :]
-    up_place = place + outputs.to(tl.int64) * INPUTS
+    matrix_row = output.to(tl.int64)[:, None]
+    place = weight + matrix_row * INPUTS + column[None, :]
+    up_place = weight + (matrix_row + outputs) * INPUTS + column[None, :]
     inside = there & (column < INPUTS)[None, :]
     tile = tl.load(place, mask=inside, other=0.0)
     if GATED:
@@ -193,7 +194,7 @@ def _matrix_product(
     end = tl.minimum(start + steps * INPUTS_AT_ONCE, INPUTS)
     if PDL:
         line = start + tl.arange(0, PREFETCHED * INPUTS_AT_ONCE * 2 // _LINE) * (_LINE // 2)
-        last_row = (2 * outputs if GATED else outputs).to(tl.int64) - 1
+        last_row = (2 * outputs if GATED else outputs) - 1
         near = tl.minimum(matrix_row, last_row) * INPUTS + tl.minimum(line, INPUTS - 1)[None, :]
         _call_into_cache(weight + near)
         gdc_launch_dependents()
