@@ -19,7 +19,8 @@ from bitsandbytes.functional import QuantState, get_4bit_type
 from torch.nn.functional import scaled_dot_product_attention
 
 from inference.kernels.limits import PAGE_SIZE
-from inference.kernels.nf4 import TILES, Tiles, nf4_linear
+from inference.kernels.nf4 import nf4_linear
+from inference.kernels.nf4_hopper import TILES, Tiles
 from inference.kernels.nf4_weight import BLOCK_SIZE, Nf4Weight
 from inference.kernels.paged_attention import paged_decode_attention
 from inference.measuring import copy_bandwidth
@@ -38,11 +39,61 @@ MATRICES = (
     *(8 * ((HIDDEN, HIDDEN), (HIDDEN, HIDDEN), *MLP)),
 )
 """(outputs, inputs) of a decode step, with what has the same input in one."""
-OTHER_TILES = (
-    *(Tiles(1, parts, blocks, 1) for parts in (4, 8) for blocks in (2, 4)),
-    *(Tiles(2, 4, blocks, programs) for blocks in (1, 2) for programs in (1, 264)),
-    *(Tiles(4, parts, blocks, 264) for parts in (1, 2) for blocks in (1, 2)),
-)
+OTHER_TILES = {
+    1: (
+        Tiles(1, 1, 8, 16, 4),
+        Tiles(1, 1, 8, 16, 6, 2),
+        Tiles(1, 1, 4, 16, 6),
+        Tiles(1, 1, 4, 16, 6, 2),
+        Tiles(1, 1, 16, 16, 6),
+        Tiles(1, 1, 8, 16, 12),
+        Tiles(1, 1, 8, 8, 12),
+        Tiles(1, 1, 8, 32, 3),
+        Tiles(1, 2, 4, 8, 6),
+        Tiles(1, 2, 8, 8, 6),
+        Tiles(2, 1, 8, 8, 6),
+    ),
+    8: (
+        Tiles(2, 2, 4, 4, 4, 2),
+        Tiles(1, 2, 4, 8, 4),
+        Tiles(1, 2, 8, 8, 4),
+        Tiles(2, 1, 8, 8, 4),
+        Tiles(2, 4, 2, 2, 4),
+        Tiles(1, 4, 4, 4, 4),
+        Tiles(1, 4, 2, 4, 4),
+        Tiles(2, 2, 4, 4, 8),
+    ),
+    16: (
+        Tiles(2, 2, 4, 4, 3, 2),
+        Tiles(1, 4, 2, 4, 3),
+        Tiles(2, 4, 2, 2, 3),
+        Tiles(2, 4, 2, 2, 3, 2),
+        Tiles(2, 4, 1, 2, 4, 2),
+        Tiles(1, 4, 2, 2, 6),
+        Tiles(2, 2, 4, 4, 6),
+        Tiles(2, 4, 2, 4, 5),
+    ),
+    32: (
+        Tiles(2, 4, 1, 2, 3),
+        Tiles(1, 8, 1, 2, 3),
+        Tiles(1, 8, 1, 2, 3, 2),
+        Tiles(2, 4, 2, 2, 6),
+        Tiles(2, 4, 2, 4, 4),
+        Tiles(1, 8, 2, 4, 4),
+        Tiles(2, 8, 1, 2, 4),
+        Tiles(4, 2, 2, 2, 4),
+        Tiles(2, 4, 1, 2, 3, 1),
+        Tiles(2, 4, 1, 1, 6, 2),
+    ),
+    64: (
+        Tiles(2, 4, 1, 1, 5),
+        Tiles(1, 8, 1, 1, 5, 2),
+        Tiles(2, 4, 2, 2, 4),
+        Tiles(1, 8, 2, 2, 5),
+        Tiles(2, 8, 1, 1, 8),
+        Tiles(4, 4, 1, 1, 6),
+    ),
+}
 REPLAYS = 20
 ROW = "{:<46} {:>11} {:>9} {:>8} {:>24}"
 
@@ -143,7 +194,7 @@ def _try_tiles(device: torch.device) -> None:
     for rows, chosen in list(TILES.items()):
         products = _nf4_products(weights, _vectors(rows, device))
         print(f"{rows} rows: {1e3 * _time(products):.2f} ms, {chosen}", flush=True)
-        for other in OTHER_TILES:
+        for other in OTHER_TILES[rows]:
             TILES[rows] = other
             print(f"         {1e3 * _time(products):.2f} ms, {other}", flush=True)
         TILES[rows] = chosen
