@@ -15,10 +15,10 @@ if TYPE_CHECKING:
         PromptError,
         QueueFullError,
     )
-    from inference.loading import EngineLoader, load_engine
     from inference.progress import Progress
     from inference.prompt import END_OF_UTTERANCE, Generated, Prompt, PromptItem
     from inference.settings import EngineSettings
+    from inference.starting import EngineLoader, load_engine
     from inference.surface import Engine, Options, Reply, ReplyStream
 
 # Names are looked up when they are first used, so that importing one part does not import the others.
@@ -32,10 +32,10 @@ _HOMES = {
         "PromptError",
         "QueueFullError",
     ),
-    "inference.loading": ("EngineLoader", "load_engine"),
     "inference.progress": ("Progress",),
     "inference.prompt": ("END_OF_UTTERANCE", "Generated", "Prompt", "PromptItem"),
     "inference.settings": ("EngineSettings",),
+    "inference.starting": ("EngineLoader", "load_engine"),
     "inference.surface": ("Engine", "Options", "Reply", "ReplyStream"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -2,6 +2,7 @@
 
 Each row of the table is a number of requests at a time, each with a picture of its own, measured beside the
 best that the device's memory allows and, with `--against reference`, beside transformers' own `generate`.
+All answers have the length that is asked for: the model is kept from ending them.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ import torch
 from inference.coldstart import ColdStart, measure_cold_start
 from inference.errors import InferenceError
 from inference.lean_import import import_transformers
-from inference.loading import LoadedCheckpoint, adopt_model, load_checkpoint, load_engine
+from inference.loading import LoadedCheckpoint, adopt_model, load_checkpoint
+from inference.prompt import SpecialTokens
 from inference.settings import EngineSettings
+from inference.starting import load_engine
 
 if TYPE_CHECKING:
     from inference.measuring import Load, Speed
@@ -161,15 +164,23 @@ def _report(options: argparse.Namespace) -> dict[str, Any]:
 
 def _loaded(options: argparse.Namespace) -> LoadedCheckpoint:
     if options.weights != RANDOM:
-        return load_checkpoint(options.weights, quantization=options.quantization)
-    from inference.devices import choose_device, choose_dtype
-    from inference.random_weights import config_of_shape, random_model, stand_in_tokenizer
+        from inference.measuring import never_end
 
-    chosen = choose_device(None)
-    device = torch.accelerator.current_accelerator() if chosen is None else chosen
-    assert device is not None, "choose_device gives None only where there is an accelerator"
+        loaded = load_checkpoint(options.weights, quantization=options.quantization)
+        special = SpecialTokens.of(loaded.tokenizer)
+        never_end(loaded.model, special.end_ids(loaded.model.config.eos_token_id))
+        return loaded
+    from inference.devices import choose_device, choose_dtype
+    from inference.memory import needed_bytes, one_with_room
+    from inference.random_weights import config_of_shape, random_model, stand_in_tokenizer
+    from inference.weights import build_empty
+
     config = config_of_shape(options.shape)
+    device = choose_device(None)
     dtype = choose_dtype(None, device, small=options.shape == "demo")
+    if device is None:
+        empty = build_empty(config, torch.device("meta"))
+        device = one_with_room(needed_bytes(empty, options.quantization, dtype))
     model = random_model(config, device, dtype, in_4bit=options.quantization == "4bit")
     return adopt_model(model, stand_in_tokenizer(config))
 

@@ -11,6 +11,10 @@ from inference.errors import OptionsError
 # Below this a layer is done before a second thread has begun. On two cores that other programs used too, a
 # token of the built-in model took 300 ms with two threads, which wait for each other, and 15 ms with one.
 ONE_THREAD_BYTES = 100 * 2**20
+THREADS = torch.get_num_threads()
+"""Those that torch uses unless told otherwise: one for each core, or as many as the environment says."""
+MOST_THREADS = 4
+"""That compute side by side: what Python does for each is done by one at a time."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -72,3 +76,8 @@ def settle_threads(model: torch.nn.Module) -> None:
     on_cpu = all(weight.device.type == "cpu" for weight in weights)
     if on_cpu and sum(weight.nbytes for weight in weights) < ONE_THREAD_BYTES:
         torch.set_num_threads(1)
+
+
+def idle_threads() -> int:
+    """How many times the threads that torch computes with there could be: several for a small model only."""
+    return max(1, min(MOST_THREADS, THREADS // torch.get_num_threads()))

@@ -122,6 +122,20 @@ async def ask(engine: Engine, prompt: Prompt, new_tokens: int) -> Answered:
     return Answered(asked, tuple(pieces) or (perf_counter(),), stream.reply.token_ids)
 
 
+@torch.no_grad()
+def never_end(model: IdeficsForVisionText2Text, end_ids: Iterable[int]) -> None:
+    """Takes away the rows of the end tokens in `model`'s head.
+
+    Their logits are 0 from then on, and the likeliest token's is greater: answers have the length that is
+    asked for, however little the model would say.
+    """
+    head = model.lm_head
+    ordinary = len(head.weight)
+    for end in end_ids:
+        rows, row = (head.weight, end) if end < ordinary else (head.additional_fc.weight, end - ordinary)
+        rows[row] = 0.0
+
+
 def copy_bandwidth(device: torch.device) -> float:
     """Bytes a second that the device reads and writes in copying, the best of several copies."""
     size = 2**27 if device.type == "cpu" else 2**30

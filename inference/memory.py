@@ -47,17 +47,39 @@ def working_bytes(config: IdeficsConfig, dtype: torch.dtype) -> int:
     return int(keys_and_values) * dtype.itemsize + OVERHEAD_BYTES
 
 
+def needed_bytes(model: IdeficsForVisionText2Text, quantization: Quantization, dtype: torch.dtype) -> int:
+    """Bytes that the model's weights and one sequence of the full context take."""
+    return weight_bytes(model, quantization, dtype) + working_bytes(model.config, dtype)
+
+
+def accelerators() -> list[torch.device]:
+    """All of this machine's, of the kind that torch has chosen; there is at least one."""
+    kind = torch.accelerator.current_accelerator()
+    assert kind is not None, "None stands for accelerators, so there is one"
+    return [torch.device(kind.type, index) for index in range(torch.accelerator.device_count())]
+
+
+def one_with_room(needed: int) -> torch.device | None:
+    """The accelerator with most memory free if `needed` bytes fit there, else None: all of them together.
+
+    On one device a step is recorded and replayed whole; spread over several it is started kernel by kernel.
+    """
+    roomiest = max(accelerators(), key=free_bytes)
+    return roomiest if needed <= free_bytes(roomiest) else None
+
+
 def free_bytes(device: torch.device | None) -> int:
-    """Free memory of `device`, or of all accelerators of this machine together for None."""
+    """Free memory of `device`, or of all accelerators of this machine together for None.
+
+    What torch keeps of what was in use counts as free, and is given up for that.
+    """
     if device is None:
-        kind = torch.accelerator.current_accelerator()
-        assert kind is not None, "None stands for accelerators, so there is one"
-        devices = [torch.device(kind.type, index) for index in range(torch.accelerator.device_count())]
-        return sum(map(free_bytes, devices))
+        return sum(map(free_bytes, accelerators()))
     if device.type == "cpu":
         import psutil
 
         return int(psutil.virtual_memory().available)
+    torch.cuda.empty_cache()  # without effect on other accelerators
     free, _ = torch.accelerator.get_memory_info(device)
     return int(free)
 
@@ -74,8 +96,7 @@ def check_fits(
         CheckpointError: it would not; the message says how much is missing and what would fit.
     """
     free = free_bytes(device)
-    working = working_bytes(model.config, dtype)
-    needed = {each: weight_bytes(model, each, dtype) + working for each in QUANTIZATIONS}
+    needed = {each: needed_bytes(model, each, dtype) for each in QUANTIZATIONS}
     if needed[quantization] <= free:
         return
     smaller = QUANTIZATIONS[QUANTIZATIONS.index(quantization) + 1 :]

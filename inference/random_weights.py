@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
-from accelerate import init_empty_weights
+from accelerate import dispatch_model, infer_auto_device_map, init_empty_weights
+from accelerate.utils import get_balanced_memory
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 from transformers.initialization import no_init_weights
 from transformers.models.idefics.configuration_idefics import IdeficsConfig
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
+from inference.measuring import never_end
 from inference.tokenizer import END_OF_UTTERANCE_TOKEN, FAKE_TOKEN_AROUND_IMAGE, IMAGE
 from inference.weights import keep_4bit_as_stored, quantization_config
 
@@ -74,27 +76,32 @@ def config_of_shape(shape: Shape) -> IdeficsConfig:
 
 @torch.no_grad()
 def random_model(
-    config: IdeficsConfig, device: torch.device, dtype: torch.dtype, *, in_4bit: bool = False
+    config: IdeficsConfig, device: torch.device | None, dtype: torch.dtype, *, in_4bit: bool = False
 ) -> IdeficsForVisionText2Text:
     """A model that computes as a real one does and says nothing of sense.
 
-    Weights are made, and quantised, one at a time on `device`: no more memory is needed than the model
-    takes. No end token is ever the likeliest, so that answers have the length that was asked for.
+    Weights are made, and quantised, one at a time on `device`, or on all accelerators for None, spread as
+    loading a checkpoint spreads them: no more memory is needed than the model takes. Answers have the length
+    that is asked for.
     """
     with init_empty_weights(include_buffers=False), no_init_weights():
         model = IdeficsForVisionText2Text(config)
     if in_4bit:
         _prepare_4bit(model, dtype)
+    places = _spread(model, dtype) if device is None else {"": device}
     torch.manual_seed(0)
-    for module in model.modules():
+    for path, module in model.named_modules():
         for name, empty in list(module.named_parameters(recurse=False)):
-            weight = _random(name, empty.shape, device, dtype)
+            place = _place_of(f"{path}.{name}", places)
+            weight = _random(name, empty.shape, place, dtype)
             # Those that are to be quantised bring their settings along, and are quantised by moving.
-            made = type(empty)(weight, requires_grad=False, **empty.__dict__).to(device)
+            made = type(empty)(weight, requires_grad=False, **empty.__dict__).to(place)
             setattr(module, name, made)
-    model.to(device)
-    model.lm_head.weight[config.eos_token_id] = 0.0
-    model.lm_head.additional_fc.weight[ADDED_TOKENS.index(END_OF_UTTERANCE_TOKEN)] = 0.0
+    if device is None:
+        dispatch_model(model, places)
+    else:
+        model.to(device)
+    never_end(model, (config.eos_token_id, config.vocab_size + ADDED_TOKENS.index(END_OF_UTTERANCE_TOKEN)))
     if in_4bit:
         keep_4bit_as_stored(model)
     return model.eval()
@@ -115,6 +122,22 @@ def stand_in_tokenizer(config: IdeficsConfig) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=backend, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<unk>"
     )
+
+
+def _spread(model: IdeficsForVisionText2Text, dtype: torch.dtype) -> dict[str, torch.device]:
+    """Which accelerator holds each part of the model, by the rules of `device_map="auto"`."""
+    whole = model._no_split_modules
+    memory = get_balanced_memory(model, dtype=dtype, no_split_module_classes=whole)
+    parts = infer_auto_device_map(model, max_memory=memory, dtype=dtype, no_split_module_classes=whole)
+    kind = torch.accelerator.current_accelerator()
+    assert kind is not None, "there is one over which to spread"
+    return {part: torch.device(kind.type, index) for part, index in parts.items()}
+
+
+def _place_of(name: str, places: dict[str, torch.device]) -> torch.device:
+    """Where a parameter of this name lies: the place of the part that it is in."""
+    parts = (part for part in places if not part or name == part or name.startswith(f"{part}."))
+    return places[next(parts)]
 
 
 def _random(name: str, shape: torch.Size, device: torch.device, dtype: torch.dtype) -> torch.Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -79,17 +79,23 @@ Request = GenerationRequest | RankRequest
 
 
 class _Mail:
-    """Calls on their way to one event loop: all that are there when it wakes are made together."""
+    """Calls on their way to one event loop: all that are there when it wakes are made together.
+
+    A call can come in the middle of another one on the same thread: where the garbage collector finds an
+    answer that nobody wants any more.
+    """
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()
         self._calls: list[Callable[[], object]] = []
 
     def post(self, loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
         with self._lock:
+            # Asked before: what comes in the middle must not take this one for the one that wakes the loop.
+            wakes = not self._calls
             self._calls.append(call)
-            if len(self._calls) > 1:
-                return  # It will be found by the wake-up that is on its way.
+        if not wakes:
+            return  # It will be found by the wake-up that is on its way.
         try:
             loop.call_soon_threadsafe(self._deliver)
         except RuntimeError:
@@ -108,7 +114,7 @@ class _Mail:
 
 
 _mail_of: WeakKeyDictionary[asyncio.AbstractEventLoop, _Mail] = WeakKeyDictionary()
-_mail_changes = Lock()
+_mail_changes = RLock()
 
 
 def call_on(loop: asyncio.AbstractEventLoop, callback: Callable[[T], object], value: T) -> None:

@@ -20,6 +20,8 @@ TRIES = 5
 LENGTHS = (200, 600, 1000, 1400, 1800)
 """Tokens in front of a follow-up question."""
 FOLLOW_UP_TOKENS = 16
+LOOP_ROUNDS = 5
+"""Of answers while the event loop is watched: one tick is then far less than the hundredth part."""
 SHARE_OF_CAPACITY = 0.7
 MOST_ARRIVALS = 400
 
@@ -96,9 +98,10 @@ async def arrivals(engine: Engine, load: Load, capacity: float, seconds: float) 
 
 async def loop_lag(engine: Engine, load: Load) -> float:
     """Seconds by which the event loop is late for a tick while `load` is streamed; 99 of 100 are earlier."""
-    prompts = load.prompts(seed=4000)
+    rounds = [load.prompts(seed) for seed in range(4000, 4000 + LOOP_ROUNDS)]
     async with _ticking() as late:
-        await ask_all(engine, prompts, load.new_tokens)
+        for prompts in rounds:
+            await ask_all(engine, prompts, load.new_tokens)
     return p99(late)
 
 

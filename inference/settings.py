@@ -27,9 +27,9 @@ class EngineSettings:
     """Memory for pictures as the model sees them. By default a fifteenth of what is left; on a CPU 64 MB."""
     chunk_tokens: int | None = None
     """Prompt tokens that are read between two steps of the answers that are being generated. By default
-    1,024, which should take an H200 some 30 ms with 9B, and 128 on a CPU."""
-    idle_chunk_tokens: int = 2048
-    """The same while nobody is being answered."""
+    1,024, which should take an H200 some 30 ms with 9B, and on a CPU 128 for each thread that reads."""
+    idle_chunk_tokens: int | None = None
+    """The same while nobody is being answered: by default 2,048, and on a CPU 512 for each thread."""
     remembered: int = 256
     """Finished conversations that are kept as beginnings of later ones."""
     buckets: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
@@ -46,3 +46,5 @@ class EngineSettings:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise OptionsError(f"{name} must be above 0, not {value}.")
+        if self.remembered < 0:
+            raise OptionsError(f"remembered must be at least 0, not {self.remembered}.")

@@ -166,6 +166,7 @@ class Worker:
                 self._serve(driver)
         finally:
             self._end()
+            self._driver = None  # and with it what it has on the device, however long the engine is kept
 
     def _serve(self, driver: Driver) -> None:
         if self._step_seconds is not None:

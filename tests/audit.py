@@ -25,14 +25,18 @@ def main(ask: Callable[[str], tuple[str, str]] | None = None) -> int:
         try:
             packages: list[dict[str, Any]] = json.loads(output)["dependencies"]
         except (ValueError, KeyError):
-            why = (errors.strip().splitlines() or ["it said nothing"])[-1][:300]
+            why = (errors.strip().splitlines() or ["no answer"])[-1]
+            why = why if len(why) <= 100 else f"{why[:100]} …"
             continue
         known = [package for package in packages if "vulns" in package]
         if not known:
-            why = f"{service} knows none of the packages; is the index a mirror?"
+            why = f"{service} knows none of the packages, perhaps as it is a mirror"
             continue
         return _told(known, [package["name"] for package in packages if "vulns" not in package])
-    print(f"The packages could not be audited, as nobody answered who knows vulnerabilities: {why}")
+    print(
+        f"NOT AUDITED: nobody answered who knows vulnerabilities ({why}): "
+        "run this where pypi.org or api.osv.dev can be reached."
+    )
     return 2
 
 

@@ -28,3 +28,13 @@ def test_constraints_are_exact() -> None:
 def test_every_dependency_is_pinned_inside_its_range(requirement: str) -> None:
     required = Requirement(requirement)
     assert Version(PINS[canonicalize_name(required.name)].version) in required.specifier
+
+
+def test_what_the_image_is_built_from_is_there_and_let_through() -> None:
+    lines = (ROOT / "deploy/Dockerfile").read_text().splitlines()
+    copied = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+    sources = {source for each in copied for source in each}
+    let_through = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().splitlines()}
+    assert sources
+    assert {source for source in sources if not (ROOT / source).exists()} == set()
+    assert sources - let_through == set()

@@ -15,6 +15,14 @@ PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    messages: list[discord.Message]
+    """Newest first."""
+    back_to: int
+    """As in `Since`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Since:
     """The newest messages of a place, by the one up to which it had been looked at."""
 
@@ -26,6 +34,17 @@ class Since:
     """The oldest message that was read; 0 if that is the place's first."""
 
 
+async def read_page(channel: discord.abc.Messageable, *, before: int | None) -> Page:
+    """The newest messages, or the newest before one.
+
+    Raises:
+        discord.HTTPException: Discord does not let it be read.
+    """
+    end = None if before is None else discord.Object(before)
+    messages = [message async for message in channel.history(limit=PAGE, before=end)]
+    return Page(messages, messages[-1].id if len(messages) == PAGE else 0)
+
+
 async def messages_since(channel: Readable, seen: int, most: int) -> Since:
     """Reads at least one page, and at most some `most` messages.
 
@@ -33,14 +52,13 @@ async def messages_since(channel: Readable, seen: int, most: int) -> Since:
         discord.HTTPException: Discord does not let it be read.
     """
     read: list[discord.Message] = []
-    before: discord.Object | None = None
+    before: int | None = None
     back_to = 0
     while len(read) < most:
-        page = [message async for message in channel.history(limit=PAGE, before=before)]
-        read += page
-        back_to = page[-1].id if len(page) == PAGE else 0
+        page = await read_page(channel, before=before)
+        read += page.messages
+        before = back_to = page.back_to
         if back_to <= seen:
             break
-        before = discord.Object(back_to)
     missed = [message for message in reversed(read) if message.id > seen]
     return Since(missed, {message.id for message in read}, back_to)

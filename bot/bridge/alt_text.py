@@ -22,7 +22,7 @@ async def accept_alt_text(answer: discord.Message, store: Store, words: Words) -
     """
     request = await store.request_of_answer(answer.id)
     outcome = await store.outcome(request.id) if request is not None else None
-    question = await store.message(request.question_id) if request is not None else None
+    question = await store.message(request.id) if request is not None else None
     if request is None or outcome is None or question is None:
         return words("That is no longer possible: the picture or the text is gone.")
     photos = question.photos

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -139,7 +140,7 @@ class AnswerMessages:
         reference = None
         if index == 0 and self.can_reply:
             reference = discord.MessageReference(
-                message_id=self.request.question_id,
+                message_id=self.request.id,
                 channel_id=self.channel.id,
                 guild_id=self.request.place.server_id,
             )
@@ -150,7 +151,7 @@ class AnswerMessages:
                 self.can_reply = False
                 message = await self._send(index, wanted, None)
             elif error.code == Code.INVALID_FORM and "message_reference" in error.text:
-                log.info("The question %s is gone, so its answer is not posted", self.request.question_id)
+                log.info("The question %s is gone, so its answer is not posted", self.request.id)
                 self.gone = True
                 return
             else:
@@ -224,6 +225,9 @@ class AnswerMessages:
             await self._delete_from(index)
 
     async def _delete_from(self, index: int) -> None:
+        if len(self._parts) > index:
+            # With the nonce of a message that is gone, Discord might take the next one for that.
+            self.nonce_salt = secrets.token_hex(2)
         while len(self._parts) > index:
             message = self._parts.pop().message
             # First, so that the deletion is not taken for a person's wish that the answer shall go.

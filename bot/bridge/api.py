@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 MAX_TRIES = 4
 MAX_WAIT_S = 60.0
+UNTOLD_WAIT_S = 1.0
+"""After a 429 that does not say for how long; then twice and three times as long."""
 TIMEOUT_S = 30.0
 """Of one request, without what Discord asks to wait."""
 UPLOAD_S = 300.0
@@ -78,6 +80,11 @@ class ApiClient(HTTPClient):
                     "The answer to %s %s was lost (%r); asking again", route.method, route.path, error
                 )
                 wait = 0.5 * tried
+            except KeyError as error:
+                # The library takes for granted that a 429 says for how long.
+                if error.args != ("retry_after",) or tried == MAX_TRIES:
+                    raise
+                wait = UNTOLD_WAIT_S * tried
             await asyncio.sleep(wait)
         raise AssertionError("unreachable")
 

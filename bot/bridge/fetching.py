@@ -25,6 +25,7 @@ AT_A_TIME = 16
 TIMEOUT_S = 20.0
 MAX_REDIRECTS = 3
 _CHUNK = 64 * 1024
+_NOT_LOADED = sentence("It could not be loaded from Discord: send it again.")
 
 
 class _NotFetchedError(Exception):
@@ -87,7 +88,7 @@ class MediaFetcher:
             return SkippedPhoto(offer.name, sentence("Loading it took too long: send it again."))
         except (aiohttp.ClientError, OSError):
             log.warning("Fetching %s failed", _told(offer.url), exc_info=True)
-            return SkippedPhoto(offer.name, sentence("It could not be loaded from Discord: send it again."))
+            return SkippedPhoto(offer.name, _NOT_LOADED)
         return await asyncio.get_running_loop().run_in_executor(self._decoders, normalise, data, offer.name)
 
     async def _download(self, offer: PhotoOffer) -> bytes:
@@ -104,17 +105,17 @@ class MediaFetcher:
             async with self._session.get(url, allow_redirects=False) as response:
                 location = response.headers.get("Location")
                 if response.status in (301, 302, 303, 307, 308) and location is not None:
-                    url = url.join(URL(location, encoded=True))
+                    url = _redirected(url, location)
                     continue
                 if response.status != 200:
                     log.warning("Fetching %s: status %s", _told(url), response.status)
                     raise _NotFetchedError(
                         sentence("It is no longer there: send it again.")
                         if response.status in (403, 404, 410)
-                        else sentence("It could not be loaded from Discord: send it again.")
+                        else _NOT_LOADED
                     )
                 return await self._read(response)
-        raise _NotFetchedError(sentence("It could not be loaded from Discord: send it again."))
+        raise _NotFetchedError(_NOT_LOADED)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         data = bytearray()
@@ -125,6 +126,16 @@ class MediaFetcher:
             if len(data) > self._max_bytes:
                 raise _NotFetchedError(too_large(self._max_bytes))
         return bytes(data)
+
+
+def _redirected(url: URL, location: str) -> URL:
+    try:
+        target = url.join(URL(location, encoded=True))
+        _ = target.port  # read late; not every one is a number
+    except ValueError as error:
+        log.warning("Fetching %s: it is said to be at what is no address", _told(url))
+        raise _NotFetchedError(_NOT_LOADED) from error
+    return target
 
 
 def _told(url: str | URL) -> str:

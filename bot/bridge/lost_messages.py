@@ -30,7 +30,7 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 
 async def leave_word(request: Request, store: Store, now: datetime) -> None:
     """Call this before the answer's first message is posted; it is then found however late that is."""
-    if request.taken_up or now - created_at(request.question_id) > SOON:
+    if request.taken_up or now - created_at(request.id) > SOON:
         await store.expect_answer_message(request.id, first_id_at(now - CLOCKS_DIFFER))
 
 
@@ -40,7 +40,7 @@ async def find_lost(channel: Channel, request: Request, own_id: int) -> int | No
     Raises:
         discord.HTTPException: Discord does not say it now.
     """
-    question_id = request.question_id
+    question_id = request.id
     try:
         for after, limit in ((question_id, AFTER_QUESTION), (request.expected_after, AFTER_WORD)):
             if after is None:

@@ -8,6 +8,8 @@ import socket
 from aiohttp import DefaultResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""Of IPv6, what is given out for the public internet (RFC 4291)."""
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 """IPv6 addresses whose last 32 bits are an IPv4 address (RFC 6052)."""
 
@@ -44,6 +46,7 @@ def is_public(address: str) -> bool:
         meant = parsed.ipv4_mapped or parsed.sixtofour
         if meant is None and parsed in _TRANSLATED:
             meant = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
-        if meant is not None:
-            parsed = meant
+        if meant is None:
+            return parsed in _UNICAST and parsed.is_global
+        parsed = meant
     return parsed.is_global and not parsed.is_multicast

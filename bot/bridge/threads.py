@@ -25,11 +25,11 @@ async def open_thread(channel: Channel, request: Request, name: str, store: Stor
         return
     # Such a thread has its first message's id. It is made the bot's own before it is there: somebody may
     # write in it before Discord's answer to the request for it has come.
-    thread = Place(request.question_id, PlaceKind.THREAD, channel.guild.id, channel.id)
+    thread = Place(request.id, PlaceKind.THREAD, channel.guild.id, channel.id)
     await store.adopt_thread(thread, request.id)
     opened = False
     try:
-        opened = await _opened(channel, request.question_id, name)
+        opened = await _opened(channel, request.id, name)
     finally:
         if not opened:
             await store.forget_place(thread.id)

@@ -108,9 +108,9 @@ class Conversation:
             case "/image":
                 self._face.hint("Name the picture's file, such as /image house.png.")
             case "/again" if self._last is not None:
-                self._answer(self._last[0], again=True)
+                self._replace(*self._last, again=True)
             case "/continue" if self._last is not None and self._last[1].finish_reason == "length":
-                self._answer(self._last[0], begun=self._last[1].token_ids)
+                self._replace(*self._last, begun=self._last[1].token_ids)
             case "/again":
                 self._face.hint("There is no answer yet: ask something.")
             case "/continue":
@@ -126,13 +126,25 @@ class Conversation:
                 self._face.hint(f"There is no {command}; /help lists what there is.")
 
     def _ask(self, text: str) -> None:
-        self._answer((*self._waiting, text))
+        if self._answer((*self._waiting, text)):
+            self._waiting.clear()
 
-    def _answer(self, question: Question, *, again: bool = False, begun: tuple[int, ...] = ()) -> None:
-        """`again`: another answer than the last; `begun`: the ids of the last one, which goes on."""
-        if again or begun:
-            self._window.take_back()
+    def _replace(
+        self, question: Question, reply: Reply, *, again: bool = False, begun: tuple[int, ...] = ()
+    ) -> None:
+        """Puts another answer in the place of the last; where none comes, that one stays."""
+        self._window.take_back()
+        if not self._answer(question, again=again, begun=begun):
+            self._window.remember(question, Generated(reply.token_ids))
+            self._last = question, reply
+
+    def _answer(self, question: Question, *, again: bool = False, begun: tuple[int, ...] = ()) -> bool:
+        """Whether something was said, which is then part of the conversation.
+
+        `again`: another answer than the last; `begun`: the ids of the last one, which goes on.
+        """
         self._last = None
+        said: list[str | Generated] = []
         try:
             request, dropped = self._window.request(question)
             if again and not request.options.temperature:
@@ -142,7 +154,7 @@ class Conversation:
             if dropped:
                 messages = "message no longer fits" if dropped == 1 else f"{dropped} messages no longer fit"
                 self._face.hint(f"The oldest {messages}, so the model does not see it any more.")
-            self._run(self._stream(question, request, begun))
+            self._run(self._stream(question, request, begun, said))
         except KeyboardInterrupt:
             if not self._face.interactive:
                 raise
@@ -152,8 +164,17 @@ class Conversation:
             self._face.hint(failure_of_ours(str(error)))
         except InferenceError as error:
             self._face.hint(str(error))
+        for answer in said:
+            self._window.remember(question, answer)
+        return bool(said)
 
-    async def _stream(self, question: Question, request: TaskRequest, begun: tuple[int, ...]) -> None:
+    async def _stream(
+        self,
+        question: Question,
+        request: TaskRequest,
+        begun: tuple[int, ...],
+        said: list[str | Generated],
+    ) -> None:
         text = ""
         try:
             async with aclosing(self._engine.stream(request.prompt, request.options)) as stream:
@@ -163,20 +184,14 @@ class Conversation:
                         write(piece)
         except asyncio.CancelledError:
             # What was shown was said: without its ids it stands in the conversation as text.
-            if begun:
-                self._remember(question, Generated(begun))
-            elif text.strip():
-                self._remember(question, text.strip())
+            if text.strip() and not begun:
+                said.append(text.strip())
             raise
         if stream.reply is None:
             raise EngineError("The answer ended without a reply.")
         reply = replace(stream.reply, token_ids=(*begun, *stream.reply.token_ids))
-        self._remember(question, Generated(reply.token_ids))
+        said.append(Generated(reply.token_ids))
         self._last = question, reply
-
-    def _remember(self, question: Question, answer: str | Generated) -> None:
-        self._window.remember(question, answer)
-        self._waiting.clear()
 
 
 def _path(typed: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import discord
@@ -128,16 +129,17 @@ class Asking(commands.Cog):
         await interaction.response.send_message(
             words("Looking at {name} …", name=picture.filename), allowed_mentions=_NOBODY
         )
-        offer = PhotoOffer(picture.url, picture.filename, picture.size)
-        fetched = await self.client.service.fetch_photo(offer)
-        if isinstance(fetched, SkippedPhoto):
-            await _withdraw(interaction, about_skipped(fetched, words))
-            return
-        file = discord.File(io.BytesIO(fetched.data), FILE_NAME)
-        posted = await interaction.edit_original_response(
-            content=question, attachments=[file], allowed_mentions=_NOBODY
-        )
-        await self._receive(interaction, posted.id, mode, question, [offer])
+        async with _taken_back_if_it_fails(interaction):
+            offer = PhotoOffer(picture.url, picture.filename, picture.size)
+            fetched = await self.client.service.fetch_photo(offer)
+            if isinstance(fetched, SkippedPhoto):
+                await _withdraw(interaction, about_skipped(fetched, words))
+                return
+            file = discord.File(io.BytesIO(fetched.data), FILE_NAME)
+            posted = await interaction.edit_original_response(
+                content=question, attachments=[file], allowed_mentions=_NOBODY
+            )
+            await self._receive(interaction, posted.id, mode, question, [offer])
 
     async def _ask_about(
         self,
@@ -149,8 +151,9 @@ class Asking(commands.Cog):
     ) -> None:
         about = words("About {message}", message=message.jump_url)
         await interaction.response.send_message(f"{question}\n-# {about}".strip(), allowed_mentions=_NOBODY)
-        posted = await interaction.original_response()
-        await self._receive(interaction, posted.id, Mode.CHAT, question, offers)
+        async with _taken_back_if_it_fails(interaction):
+            posted = await interaction.original_response()
+            await self._receive(interaction, posted.id, Mode.CHAT, question, offers)
 
     async def _receive(
         self,
@@ -182,6 +185,17 @@ class Asking(commands.Cog):
         if not offers:
             raise RefusedError(words("There is no picture in that message: choose one that shows a picture."))
         return offers
+
+
+@asynccontextmanager
+async def _taken_back_if_it_fails(interaction: Interaction) -> AsyncIterator[None]:
+    """Everybody sees the question: one that will not be answered must not stay."""
+    try:
+        yield
+    except Exception:
+        with suppress(discord.HTTPException):
+            await interaction.delete_original_response()
+        raise
 
 
 async def _withdraw(interaction: Interaction, sentence: str) -> None:

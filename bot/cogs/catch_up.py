@@ -14,10 +14,12 @@ import aiohttp
 import discord
 from discord.ext import commands
 
-from bot.bridge.absence import PAGE, Readable, Since, messages_since
+from bot.bridge.absence import Readable, messages_since
 from bot.bridge.errors import Code
 from bot.bridge.permissions import missing_to_reply
+from bot.cogs.deletions import Deletions
 from bot.conversation.messages import Place, PlaceKind, created_at
+from bot.store.errors import StoreError
 
 if TYPE_CHECKING:
     from bot.client import IdeficsClient
@@ -26,8 +28,6 @@ log = logging.getLogger(__name__)
 
 LOOK_BACK = 500
 """Messages per place; who waits behind more of them has given up."""
-DELETIONS_ARE_LOOKED_FOR = timedelta(days=1)
-"""In places where something was said as lately; each takes a request."""
 THREADS_STAY_OPEN = timedelta(days=7)
 """The longest time after which Discord archives a thread."""
 
@@ -42,6 +42,7 @@ class CatchUp(commands.Cog):
     def __init__(self, client: IdeficsClient, receive: Callable[[discord.Message], Awaitable[None]]) -> None:
         self.client = client
         self._receive = receive
+        self._deletions = Deletions(client)
         self._resumed = False
         self._missed: dict[int, tuple[Place, int]] = {}
         """Places that are still to be looked into, and from which message on."""
@@ -72,6 +73,7 @@ class CatchUp(commands.Cog):
         for place_id in list(self._missed):
             async with self._turn(place_id):
                 await self._catch_up_in(place_id)
+        await self._deletions.notice_everywhere()
 
     @asynccontextmanager
     async def turn(self, place_id: int, message_id: int) -> AsyncIterator[None]:
@@ -104,6 +106,7 @@ class CatchUp(commands.Cog):
             for place, seen in await self.client.store.seen_places():
                 if self.client.audience.serves(place):
                     self._missed[place.id] = (place, max(seen, self._newest.get(place.id, 0)))
+                    self._deletions.expect(place)
             self._is_new_session = False
         finally:
             self._missed_is_known.set()
@@ -111,10 +114,12 @@ class CatchUp(commands.Cog):
     async def _catch_up_in(self, place_id: int) -> None:
         if place_id not in self._missed:
             return
+        place, seen = self._missed[place_id]
         try:
-            await self._catch_up(*self._missed[place_id])
-        except (discord.HTTPException, aiohttp.ClientError, TimeoutError):
+            await self._catch_up(place, seen)
+        except (discord.HTTPException, aiohttp.ClientError, TimeoutError, StoreError):
             log.exception("What was missed in channel %s cannot be read now; it is tried again", place_id)
+            self._deletions.expect(place)
             return
         except Exception:
             log.exception("What was missed in channel %s could not be read", place_id)
@@ -125,10 +130,9 @@ class CatchUp(commands.Cog):
         if channel is None:
             return
         last = None if isinstance(channel, discord.DMChannel) else channel.last_message_id
-        is_quiet = discord.utils.utcnow() - created_at(seen) > DELETIONS_ARE_LOOKED_FOR
-        if last is not None and last <= seen and is_quiet:
+        if last is not None and last <= seen:
             return
-        known = await self.client.store.newest_message_ids(place.id, PAGE)
+        known = await self._deletions.known(place)
         try:
             since = await messages_since(channel, seen, LOOK_BACK)
         except discord.HTTPException as error:
@@ -137,20 +141,13 @@ class CatchUp(commands.Cog):
             log.info("Cannot read what was missed in channel %s: %s", place.id, error)
             return
         if not missing_to_reply(channel):  # else Discord shows an empty channel
-            await self._notice_deletions(place, known, since)
+            await self._deletions.notice_in(place, known, since)
         for message in since.missed:
             try:
                 await self._receive(message)
             except Exception:
                 log.exception("Message %s in channel %s could not be taken in", message.id, place.id)
             await self.client.store.mark_seen(place.id, message.id)
-
-    async def _notice_deletions(self, place: Place, known: set[int], since: Since) -> None:
-        """`known` were there before they were looked for: nobody tells what was deleted meanwhile."""
-        for message_id in sorted(known - since.read):
-            if message_id >= since.back_to:
-                log.info("Message %s was deleted meanwhile", message_id)
-                await self.client.forget_message(place.id, message_id)
 
     async def _channel(self, place: Place, seen: int) -> Readable | None:
         """None where nothing can have been said: in a place that is gone, or a thread long archived."""

@@ -72,7 +72,8 @@ class Privacy(commands.Cog):
     async def _for_how_long(self, interaction: Interaction, words: Words) -> str:
         server_id = place_of(interaction).server_id
         days = None if server_id is None else await self.client.store.retention_days(server_id)
-        return kept_for(days or self.client.service.erasing.retention_days, words)
+        said = kept_for(days or self.client.service.erasing.retention_days, words)
+        return " ".join((said, words("Examples and settings stay until they are removed.")))
 
     @forget.command(name=marked("me"), description=marked("Have me forget all that I keep of you"))
     @polite

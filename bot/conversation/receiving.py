@@ -122,7 +122,9 @@ class Receiver:
                     await self._record(message, fetched, reception, addressed=False)
                 return None
             if all_counts and not was_asked and earlier is not None:
-                await self._remember(await earlier())
+                # Not what was looked at once already: it was perhaps forgotten since.
+                seen = await self._store.seen_up_to(message.place.id)
+                await self._remember([one for one in await earlier() if one.id > seen])
             replied_to = await self._fetch_replied_to(message)
             if reception.deleted:
                 return None

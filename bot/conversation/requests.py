@@ -43,7 +43,6 @@ class Request:
 
     id: int
     """The question's: a message is answered once."""
-    question_id: int
     place: Place
     asker: Person
     state: RequestState

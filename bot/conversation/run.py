@@ -205,7 +205,7 @@ class Runner:
         request, manner = run.request, run.manner
         if request.failure is not None:
             return run.ended_as(RequestState.FAILED, error=request.failure)
-        question = await self._store.message(request.question_id)
+        question = await self._store.message(request.id)
         if question is None:
             return Outcome(RequestState.FORGOTTEN, "")
         await self._store.start_request(request.id)

@@ -48,8 +48,11 @@ class MessageStore(Protocol):
         """A message, or the answer that this message of the bot's holds a part of."""
         ...
 
-    async def newest_message_ids(self, place_id: int, limit: int) -> set[int]:
-        """Of the newest `limit` messages in a place, those included that hold finished answers."""
+    async def message_ids(self, place_id: int, before: int, limit: int) -> list[int]:
+        """The newest `limit` messages below `before` of which something is kept in a place, in any order.
+
+        Those that hold finished answers are among them, and those whose pictures examples show.
+        """
         ...
 
     async def photo_data(self, sha256: str) -> bytes | None: ...
@@ -167,6 +170,10 @@ class PlaceStore(Protocol):
 
     async def seen_places(self) -> list[tuple[Place, int]]:
         """Every place that messages were recorded from, with the id of the newest message looked at there."""
+        ...
+
+    async def seen_up_to(self, place_id: int) -> int:
+        """The newest message that was looked at there; 0: none, the place is not known."""
         ...
 
     async def mark_seen(self, place_id: int, message_id: int) -> None:

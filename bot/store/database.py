@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -33,6 +34,8 @@ PRAGMAS = (
     # A commit survives the end of the process; that of the power may take the newest ones.
     "synchronous = NORMAL",
 )
+_DISCREET = {"hide_parameters": True}
+"""Errors, which are logged, do not tell what was to be written: that is what people say."""
 _EMPTYING_TRIES = 3
 """Each waits for readers and writers as long as a statement does."""
 
@@ -133,9 +136,16 @@ def prepare(url: str) -> None:
     Raises:
         StoreError: it cannot be opened.
     """
+    _make(path_of(url))
     migrated(url, migrate.upgrade)
     with _at_once(path_of(url)) as engine, engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+
+
+def _make(path: Path) -> None:
+    """An empty file, as it will hold what people say for its owner alone; SQLite's others follow it."""
+    with suppress(OSError):  # it is there, or SQLite says why it cannot be
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def migrated(url: str, work: Callable[[Connection], T]) -> T:
@@ -180,6 +190,7 @@ def _at_once(path: Path, *, begin: str | None = None, foreign_keys: bool = True)
         # The driver's own transactions begin too late to cover reads and table changes, so ours are explicit.
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
         poolclass=NullPool,
+        **_DISCREET,
     )
     pragmas = PRAGMAS if foreign_keys else [*PRAGMAS, "foreign_keys = OFF"]
 
@@ -195,7 +206,7 @@ def _at_once(path: Path, *, begin: str | None = None, foreign_keys: bool = True)
 
 
 def _pool(size: int) -> dict[str, int]:
-    return {"pool_size": size, "max_overflow": 0, "pool_timeout": 20 * BUSY_SECONDS}
+    return {"pool_size": size, "max_overflow": 0, "pool_timeout": 20 * BUSY_SECONDS, **_DISCREET}
 
 
 def _begin_with(engine: Engine, begin: str) -> None:

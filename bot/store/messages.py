@@ -14,7 +14,15 @@ from bot.store.database import Database
 from bot.store.outcomes import OWED
 from bot.store.personal import who_opted_out
 from bot.store.reading import ANSWERED_BY, ANY_MESSAGE, exchanges
-from bot.store.tables import ChannelRow, MessagePhotoRow, MessageRow, PhotoRow, RequestAnswerRow, RequestRow
+from bot.store.tables import (
+    ChannelRow,
+    ExampleRow,
+    MessagePhotoRow,
+    MessageRow,
+    PhotoRow,
+    RequestAnswerRow,
+    RequestRow,
+)
 from bot.store.together import Together
 from bot.store.writing import Written, write_whole
 
@@ -63,19 +71,19 @@ class SqlMessages(MessageStore):
                 return next((one for one in exchange if one.by_bot), None)
         return None
 
-    async def newest_message_ids(self, place_id: int, limit: int) -> set[int]:
-        said = select(MessageRow.id).where(MessageRow.place_id == place_id)
-        asked = select(RequestRow.id).where(
-            RequestRow.place_id == place_id, RequestRow.state.not_in((RequestState.FORGOTTEN, *OWED))
-        )
-        newest = asked.order_by(RequestRow.id.desc()).limit(limit)
-        answers = select(RequestAnswerRow.message_id).where(RequestAnswerRow.request_id.in_(newest))
+    async def message_ids(self, place_id: int, before: int, limit: int) -> list[int]:
+        finished = RequestRow.state.not_in((RequestState.FORGOTTEN, *OWED))
+        asked = select(RequestRow.id).where(RequestRow.place_id == place_id, finished)
+        found: set[int] = set()
         async with self._database.reading() as connection:
-            ids = [
-                *await connection.scalars(said.order_by(MessageRow.id.desc()).limit(limit)),
-                *await connection.scalars(answers),
-            ]
-        return set(sorted(ids)[-limit:])
+            for column, where in (
+                (MessageRow.id, MessageRow.place_id == place_id),
+                (RequestAnswerRow.message_id, RequestAnswerRow.request_id.in_(asked)),
+                (ExampleRow.message_id, (ExampleRow.scope_id == place_id) & ExampleRow.is_server.is_(False)),
+            ):
+                query = select(column).where(where, column < before).order_by(column.desc()).limit(limit)
+                found.update(await connection.scalars(query))
+        return sorted(found)[-limit:]
 
     async def photo_data(self, sha256: str) -> bytes | None:
         async with self._database.reading() as connection:

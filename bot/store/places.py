@@ -62,6 +62,11 @@ class SqlPlaces(PlaceStore):
             rows = await connection.execute(seen.order_by(ChannelRow.last_seen_id.desc()))
             return [(place_of(row), row.last_seen_id) for row in rows]
 
+    async def seen_up_to(self, place_id: int) -> int:
+        async with self._database.reading() as connection:
+            query = select(ChannelRow.last_seen_id).where(ChannelRow.id == place_id)
+            return await connection.scalar(query) or 0
+
     async def mark_seen(self, place_id: int, message_id: int) -> None:
         async with self._database.writing() as connection:
             await connection.execute(

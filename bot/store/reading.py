@@ -151,7 +151,6 @@ async def requests(connection: AsyncConnection, where: ColumnElement[bool]) -> l
     return [
         Request(
             id=row.id,
-            question_id=row.id,
             place=place_of(row),
             asker=Person(row.asker_id, row.name),
             state=RequestState(row.state),

@@ -69,7 +69,6 @@ class SqlRequests(RequestStore):
             return None
         return Request(
             message.id,
-            message.id,
             message.place,
             message.author,
             RequestState.WAITING,

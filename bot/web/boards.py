@@ -80,10 +80,10 @@ class Board:
 
     def begin(self, request: Request) -> Answer:
         """A new answer takes the place of an earlier one to the same question."""
-        if question := self.asked.pop(request.question_id, None):
+        if question := self.asked.pop(request.id, None):
             self.tell("question", question.shown())
         answer = Answer(request)
-        self.answers[request.question_id] = answer
+        self.answers[request.id] = answer
         while len(self.answers) > MOST_ANSWERS:
             self.answers.popitem(last=False)
         self.tell("answer", answer.shown())
@@ -153,7 +153,7 @@ class BoardView:
 
     async def finish(self, outcome: Outcome) -> None:
         if outcome.state is RequestState.FORGOTTEN:
-            self._board.forget(self._request.question_id)
+            self._board.forget(self._request.id)
             return
         if outcome.text:
             await self._post()
@@ -177,5 +177,5 @@ class BoardView:
             self._is_posted = True
 
     def _show(self) -> None:
-        if self._board.answers.get(self._request.question_id) is self._answer:
+        if self._board.answers.get(self._request.id) is self._answer:
             self._board.tell("answer", self._answer.shown())

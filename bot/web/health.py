@@ -24,12 +24,18 @@ class Health:
     def __init__(self, checks: Mapping[str, Check], metrics: Metrics) -> None:
         self._checks = checks
         self._metrics = metrics
+        self._looking: asyncio.Task[dict[str, bool]] | None = None
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/healthz", self._health), web.get("/metrics", self._page)]
 
     async def results(self) -> dict[str, bool]:
-        """Whether each is passed now."""
+        """Whether each is passed now. Who asks meanwhile is told the same: anybody may ask, however often."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look(), name="health")
+        return await asyncio.shield(self._looking)
+
+    async def _look(self) -> dict[str, bool]:
         passed = await asyncio.gather(*(_passed(name, check) for name, check in self._checks.items()))
         found = dict(zip(self._checks, passed, strict=True))
         for name, is_passed in found.items():

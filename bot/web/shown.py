@@ -50,7 +50,6 @@ class Answer:
         parts = outcome.parts if outcome is not None else ()
         return {
             "request": str(self.request.id),
-            "question": str(self.request.question_id),
             "state": self.state.value,
             "text": self.text,
             "place": self.place_in_line,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from inference.demo.question import Question
-from inference.demo.wording import a, capital, grouped, joined, listing, short_listing, short_name
+from inference.demo.wording import a, capital, caption, grouped, joined, listing, short_listing, short_name
 from inference.demo.world import BACKGROUNDS, COLOURS, Scene
 
 
@@ -53,8 +53,25 @@ def describe(scene: Scene, rng: random.Random) -> Question:
         sentence = f"The picture is empty: just a {scene.background} background."
     else:
         sentence = f"This picture shows {listing(scene)}."
-    only = scene.things[0] if len(scene.things) == 1 else None
-    return Question("describe", text, short_listing(scene), sentence, only)
+    return Question("describe", text, short_listing(scene), sentence, scene.things)
+
+
+def title(scene: Scene, rng: random.Random) -> Question:
+    """Everything in a few words."""
+    text = rng.choice(
+        (
+            "Write a caption.",
+            "Give me a title for this picture.",
+            "Describe it in a few words.",
+            "Describe the picture briefly.",
+            "Describe the picture in one sentence.",
+            "Can you describe this in one sentence?",
+            "Short description please.",
+            "Summarise the picture.",
+            "What would you call this picture?",
+        )
+    )
+    return Question("title", text, caption(scene), f"{capital(caption(scene))}.")
 
 
 def shape_of_colour(scene: Scene, rng: random.Random) -> Question | None:
@@ -81,12 +98,15 @@ def shape_of_colour(scene: Scene, rng: random.Random) -> Question | None:
         return None
     thing = rng.choice(scene.things)
     if colours.count(thing.colour) > 1:
-        shapes = grouped([other for other in scene.things if other.colour == thing.colour])
-        return Question("shape", asked(thing.colour), shapes, f"The {thing.colour} things are {shapes}.")
+        alike = tuple(other for other in scene.things if other.colour == thing.colour)
+        shapes = grouped(alike)
+        return Question(
+            "shape", asked(thing.colour), shapes, f"The {thing.colour} things are {shapes}.", alike
+        )
     text = asked(thing.colour)
     if len(scene.things) == 1 and rng.random() < 0.3:
         text = rng.choice(("What shape is it?", "Which shape is it?", "What shape is this?"))
-    return Question("shape", text, thing.shape, f"The {thing.colour} thing is {a(thing.shape)}.", thing)
+    return Question("shape", text, thing.shape, f"The {thing.colour} thing is {a(thing.shape)}.", (thing,))
 
 
 def background(scene: Scene, rng: random.Random) -> Question:
@@ -109,59 +129,15 @@ def background(scene: Scene, rng: random.Random) -> Question:
     return Question("background", text, scene.background, f"The background is {scene.background}.")
 
 
-def which_shapes(scene: Scene, rng: random.Random) -> Question | None:
-    if not scene.things:
-        return None
-    text = rng.choice(
-        (
-            "What shapes are there?",
-            "Which shapes do you see?",
-            "What things are in the picture?",
-            "Name the things.",
-            "What objects are there?",
-            "What shapes are in the picture?",
-            "Which shapes are there?",
-            "What kind of shapes are there?",
-            "List the shapes.",
-            "Name the shapes.",
-            "What shapes do you see?",
-            "What things do you see?",
-        )
-    )
-    shapes = list(dict.fromkeys(thing.shape for thing in scene.things))
-    return Question("which shapes", text, joined(shapes), f"I see {grouped(scene.things)}.")
-
-
-def which_colours(scene: Scene, rng: random.Random) -> Question | None:
-    if not scene.things:
-        return None
-    text = rng.choice(
-        (
-            "What colours are there?",
-            "Which colours do you see?",
-            "What colours do the things have?",
-            "Name the colours.",
-            "Which colours are there?",
-            "What colours are in the picture?",
-            "What colours do you see?",
-            "List the colours.",
-            "What colours are the things?",
-            "What colours are the shapes?",
-        )
-    )
-    colours = list(dict.fromkeys(thing.colour for thing in scene.things))
-    verb = "is" if len(scene.things) == 1 else "are"
-    noun = "thing" if len(scene.things) == 1 else "things"
-    return Question("which colours", text, joined(colours), f"The {noun} {verb} {joined(colours)}.")
-
-
 def extreme(scene: Scene, rng: random.Random) -> Question | None:
-    """Which thing is the biggest or smallest; people ask it also where several are."""
+    """Which thing is the biggest or smallest, or which are big or small: answered alike."""
     if len(scene.things) < 2:
         return None
     size, word = rng.choice((("big", "biggest"), ("big", "largest"), ("small", "smallest")))
     text = rng.choice(
         (
+            f"Which things are {size}?",
+            f"What is {size}?",
             f"Which thing is the {word}?",
             f"What is the {word} thing?",
             f"Which is the {word} one?",
@@ -181,10 +157,4 @@ def extreme(scene: Scene, rng: random.Random) -> Question | None:
     names = joined([f"the {short_name(thing)}" for thing in found])
     verb = "is" if len(found) == 1 else "are"
     sentence = f"{capital(names)} {verb} {size}."
-    return Question(
-        "extreme",
-        text,
-        joined([short_name(thing) for thing in found]),
-        sentence,
-        found[0] if len(found) == 1 else None,
-    )
+    return Question("extreme", text, joined([short_name(thing) for thing in found]), sentence, tuple(found))

@@ -6,11 +6,18 @@ import random
 from collections.abc import Callable
 
 from inference.demo.question import Question, absent_shape
-from inference.demo.wording import a, asked_shape, counted, joined, place, plural, several, short_name
+from inference.demo.wording import (
+    FAMILIES,
+    a,
+    asked_shape,
+    counted,
+    joined,
+    place,
+    plural,
+    several,
+    short_name,
+)
 from inference.demo.world import COLOURS, KIND_OF, KINDS, SHAPES, SIZES, Scene, Thing
-
-_FAMILIES = {"animals": "animal", "vehicles": "vehicle", "plants": "plant"}
-"""Words for several shapes that people ask for, with their singulars."""
 
 
 def count(scene: Scene, rng: random.Random) -> Question:
@@ -40,7 +47,7 @@ def _some(scene: Scene, rng: random.Random) -> tuple[str, str, Callable[[Thing],
     shape = like.shape if like else rng.choice(SHAPES)
     colour = like.colour if like else rng.choice(COLOURS)
     size = like.size if like else rng.choice(SIZES)
-    family = KIND_OF[shape] if KIND_OF[shape] in _FAMILIES else rng.choice(list(_FAMILIES))
+    family = KIND_OF[shape] if KIND_OF[shape] in FAMILIES else rng.choice(list(FAMILIES))
     choices: tuple[tuple[str, str, Callable[[Thing], bool]], ...] = (
         (shape, plural(shape), lambda thing: thing.shape == shape),
         (f"{colour} thing", f"{colour} things", lambda thing: thing.colour == colour),
@@ -50,7 +57,7 @@ def _some(scene: Scene, rng: random.Random) -> tuple[str, str, Callable[[Thing],
             lambda thing: (thing.colour, thing.shape) == (colour, shape),
         ),
         (f"{size} thing", f"{size} things", lambda thing: thing.size == size),
-        (_FAMILIES[family], family, lambda thing: thing.shape in KINDS[family]),
+        (FAMILIES[family], family, lambda thing: thing.shape in KINDS[family]),
     )
     return rng.choices(choices, (12, 6, 2, 2, 3))[0]
 
@@ -91,9 +98,9 @@ def exists(scene: Scene, rng: random.Random) -> Question:
         many = f"{colour} {plural(shape)}"
         found = [other for other in scene.things if other.shape == shape and other.colour == colour]
     elif choice < 0.9:
-        family = rng.choice([k for k in _FAMILIES if absent or (thing and KIND_OF[thing.shape] == k)] or [""])
-        family = family or rng.choice(list(_FAMILIES))
-        name = asked = _FAMILIES[family]
+        family = rng.choice([k for k in FAMILIES if absent or (thing and KIND_OF[thing.shape] == k)] or [""])
+        family = family or rng.choice(list(FAMILIES))
+        name = asked = FAMILIES[family]
         many = family
         found = [other for other in scene.things if other.shape in KINDS[family]]
     else:
@@ -107,8 +114,8 @@ def exists(scene: Scene, rng: random.Random) -> Question:
         return Question("existence", text, "no", f"No, there is no {name}.")
     if len(found) == 1:
         sentence = f"Yes, there is {a(short_name(found[0]))} {place(found[0].cell)}."
-        return Question("existence", text, "yes", sentence, found[0])
-    return Question("existence", text, "yes", f"Yes, there are {len(found)}.")
+        return Question("existence", text, "yes", sentence, (found[0],))
+    return Question("existence", text, "yes", f"Yes, there are {len(found)}.", tuple(found))
 
 
 def _any_of_colour(scene: Scene, thing: Thing | None, rng: random.Random) -> Question:
@@ -121,7 +128,7 @@ def _any_of_colour(scene: Scene, thing: Thing | None, rng: random.Random) -> Que
         return Question("existence", text, "no", f"No, nothing is {colour}.")
     names = joined([f"the {other.shape}" for other in found])
     sentence = f"Yes, {names} {'is' if len(found) == 1 else 'are'} {colour}."
-    return Question("existence", text, "yes", sentence, found[0] if len(found) == 1 else None)
+    return Question("existence", text, "yes", sentence, tuple(found))
 
 
 def alike(scene: Scene, rng: random.Random) -> Question | None:

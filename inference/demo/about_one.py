@@ -60,7 +60,7 @@ def colour(scene: Scene, rng: random.Random, of: Thing | None = None) -> Questio
         text = f"Is the {name} {pair[0]} or {pair[1]}?"
     elif choice < 0.2:
         text = f"What colour is the thing in the {asked_place(rng, thing.cell)}?"
-    return Question("colour", text, thing.colour, f"The {thing.shape} is {thing.colour}.", thing)
+    return Question("colour", text, thing.colour, f"The {thing.shape} is {thing.colour}.", (thing,))
 
 
 def colours_of_several(scene: Scene, rng: random.Random) -> Question | None:
@@ -79,7 +79,7 @@ def colours_of_several(scene: Scene, rng: random.Random) -> Question | None:
         )
     )
     names = joined(list(dict.fromkeys(thing.colour for thing in things)))
-    return Question("colour of several", text, names, f"The {plural(shape)} are {names}.")
+    return Question("colour of several", text, names, f"The {plural(shape)} are {names}.", tuple(things))
 
 
 def where(scene: Scene, rng: random.Random, of: Thing | None = None) -> Question | None:
@@ -104,13 +104,15 @@ def where(scene: Scene, rng: random.Random, of: Thing | None = None) -> Question
         if named is not None:
             name = short_name(named)
             return Question(
-                "position", asked(name), CELLS[named.cell], f"The {name} is {place(named.cell)}.", named
+                "position", asked(name), CELLS[named.cell], f"The {name} is {place(named.cell)}.", (named,)
             )
     thing = of or one_of_its_shape(scene, rng)
     if thing is None:
         return None
     text = asked(asked_shape(rng, thing.shape))
-    return Question("position", text, CELLS[thing.cell], f"The {thing.shape} is {place(thing.cell)}.", thing)
+    return Question(
+        "position", text, CELLS[thing.cell], f"The {thing.shape} is {place(thing.cell)}.", (thing,)
+    )
 
 
 def places_of_several(scene: Scene, rng: random.Random) -> Question | None:
@@ -123,7 +125,8 @@ def places_of_several(scene: Scene, rng: random.Random) -> Question | None:
         (f"Where are the {plural(called)}?", f"Where are the {plural(called)}?", f"Where is the {called}?")
     )
     sentence = f"The {plural(shape)} are {joined([place(thing.cell) for thing in things])}."
-    return Question("position of several", text, joined([CELLS[thing.cell] for thing in things]), sentence)
+    places = joined([CELLS[thing.cell] for thing in things])
+    return Question("position of several", text, places, sentence, tuple(things))
 
 
 def size(scene: Scene, rng: random.Random, of: Thing | None = None) -> Question | None:
@@ -149,8 +152,8 @@ def size(scene: Scene, rng: random.Random, of: Thing | None = None) -> Question 
         wanted, word = rng.choice((("big", "big"), ("big", "large"), ("small", "small")))
         truth = "yes" if wanted == thing.size else "no"
         sentence = f"{capital(truth)}, the {thing.shape} is {thing.size}."
-        return Question("size", f"Is the {name} {word}?", truth, sentence, thing)
-    return Question("size", asked(name), thing.size, f"The {thing.shape} is {thing.size}.", thing)
+        return Question("size", f"Is the {name} {word}?", truth, sentence, (thing,))
+    return Question("size", asked(name), thing.size, f"The {thing.shape} is {thing.size}.", (thing,))
 
 
 def is_colour(scene: Scene, rng: random.Random, of: Thing | None = None) -> Question | None:
@@ -164,8 +167,8 @@ def is_colour(scene: Scene, rng: random.Random, of: Thing | None = None) -> Ques
     name = thing.colour if rng.random() < 0.5 else rng.choice(COLOURS)
     text = f"Is the {asked_shape(rng, thing.shape)} {name}?"
     if name == thing.colour:
-        return Question("check", text, "yes", f"Yes, the {thing.shape} is {name}.", thing)
-    return Question("check", text, "no", f"No, the {thing.shape} is {thing.colour}.", thing)
+        return Question("check", text, "yes", f"Yes, the {thing.shape} is {name}.", (thing,))
+    return Question("check", text, "no", f"No, the {thing.shape} is {thing.colour}.", (thing,))
 
 
 def describe_one(scene: Scene, rng: random.Random) -> Question | None:
@@ -188,4 +191,4 @@ def describe_one(scene: Scene, rng: random.Random) -> Question | None:
         return None
     text = asked(asked_shape(rng, thing.shape))
     sentence = f"It is {a(full_name(thing))} {place(thing.cell)}."
-    return Question("describe one", text, f"{thing.size} and {thing.colour}", sentence, thing)
+    return Question("describe one", text, f"{thing.size} and {thing.colour}", sentence, (thing,))

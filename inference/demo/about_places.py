@@ -18,6 +18,7 @@ from inference.demo.wording import (
     asked_place,
     asked_shape,
     asked_side,
+    capital,
     exact_place,
     full_name,
     joined,
@@ -89,12 +90,17 @@ def what_at(scene: Scene, rng: random.Random) -> Question:
         )
         if not found:
             return Question("at place", text, "no", f"No, there is nothing {where}.")
-        return Question("at place", text, "yes", f"Yes, there is {_listed(found)}.", _only(found))
-    return _found("at place", text, found, f"There is nothing {where}.")
+        return Question("at place", text, "yes", f"Yes, there is {_listed(found)}.", tuple(found))
+    if not found:
+        return Question("at place", text, "nothing", f"There is nothing {where}.")
+    return Question("at place", text, _named(found), f"There is {_listed(found)}.", tuple(found))
 
 
 def what_beside(scene: Scene, rng: random.Random) -> Question | None:
-    """What is above, below or beside a thing: all that is in the rows or columns on that side of it."""
+    """What is above, below or beside a thing: all that is in the rows or columns on that side of it.
+
+    The sentence says first beside what: "on the left" alone could be meant of the thing as of the picture.
+    """
     word = rng.choice(list(_BESIDE))
 
     def asked(shape: str) -> str:
@@ -115,22 +121,19 @@ def what_beside(scene: Scene, rng: random.Random) -> Question | None:
     if thing is None:
         return None
     found = [other for other in scene.things if _BESIDE[word](other, thing)]
-    return _found("beside", asked(thing.shape), found, f"There is nothing {word} the {thing.shape}.")
+    spot = f"{word} the {thing.shape}"
+    if not found:
+        return Question("beside", asked(thing.shape), "nothing", f"There is nothing {spot}.")
+    sentence = f"{capital(spot)} there is {_listed(found)}."
+    return Question("beside", asked(thing.shape), _named(found), sentence, tuple(found))
 
 
 def _listed(found: list[Thing]) -> str:
     return joined([f"{a(full_name(thing))} {place(thing.cell)}" for thing in found])
 
 
-def _only(found: list[Thing]) -> Thing | None:
-    return found[0] if len(found) == 1 else None
-
-
-def _found(kind: str, text: str, found: list[Thing], nothing: str) -> Question:
-    if not found:
-        return Question(kind, text, "nothing", nothing)
-    names = joined([a(short_name(thing)) for thing in found])
-    return Question(kind, text, names, f"There is {_listed(found)}.", _only(found))
+def _named(found: list[Thing]) -> str:
+    return joined([a(short_name(thing)) for thing in found])
 
 
 def relation(scene: Scene, rng: random.Random) -> Question | None:
@@ -143,6 +146,6 @@ def relation(scene: Scene, rng: random.Random) -> Question | None:
     names = [asked_shape(rng, thing.shape) for thing in pair]
     text = f"Is the {names[0]} {rng.choice(_ASKED[word])} the {names[1]}?"
     if _BESIDE[word](one, other):
-        return Question("relation", text, "yes", f"Yes, the {one.shape} is {word} the {other.shape}.", one)
+        return Question("relation", text, "yes", f"Yes, the {one.shape} is {word} the {other.shape}.", (one,))
     true = next(instead for instead in (_OPPOSITE[word], *_ACROSS[word]) if _BESIDE[instead](one, other))
-    return Question("relation", text, "no", f"No, the {one.shape} is {true} the {other.shape}.", one)
+    return Question("relation", text, "no", f"No, the {one.shape} is {true} the {other.shape}.", (one,))

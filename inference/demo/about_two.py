@@ -31,7 +31,7 @@ def _sizes(one: Thing, other: Thing, rng: random.Random) -> Question:
         if one.size == other.size:
             return Question("comparison", text, f"both are {one.size}", f"Both are {one.size}.")
         found = one if one.size == wanted else other
-        return Question("comparison", text, found.shape, f"The {found.shape} is {word}.", found)
+        return Question("comparison", text, found.shape, f"The {found.shape} is {word}.", (found,))
     text = f"Is the {names[0]} {word} than the {names[1]}?"
     if one.size == other.size:
         return Question("comparison", text, "no", f"No, both are {one.size}.")

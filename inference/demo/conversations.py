@@ -9,6 +9,7 @@ from inference.demo import questions, smalltalk
 from inference.demo.about_all import describe
 from inference.demo.lesson import SLOT, Item, Lesson, Taught
 from inference.demo.question import Question
+from inference.demo.stories import tell
 from inference.demo.wording import as_typed, capital, short_listing
 from inference.demo.world import Scene
 from inference.prompt import END_OF_UTTERANCE
@@ -66,6 +67,13 @@ _THIS_ONE = (
     "Now this one.",
 )
 """How people ask about a second picture."""
+_STORY_WISHES = (
+    "Tell me a story.",
+    "Tell me a story about this picture.",
+    "Write a story about it.",
+    "Make up a story about this drawing.",
+    "Can you tell a story about it?",
+)
 
 
 def conversation(scenes: Sequence[Scene | None], picture: int, rng: random.Random) -> Lesson:
@@ -102,6 +110,10 @@ def _questions_about(talk: _Talk, scene: Scene | None, picture: int, count: int,
             continue
         if shown is None and rng.random() < 0.05:
             talk.say("why", rng.choice(("Why?", "why", "How do you know?")), f"Because {_reason(scene)}.")
+            continue
+        if rng.random() < 0.03:
+            talk.say("chat: story", as_typed(rng, rng.choice(_STORY_WISHES)), tell(scene), shown)
+            shown, before = None, None
             continue
         leaning = questions.follow_up(before, scene, rng) if before and rng.random() < 0.35 else None
         question = leaning or questions.random_question(scene, rng)

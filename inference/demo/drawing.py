@@ -9,8 +9,9 @@ from math import cos, radians, sin
 
 from PIL import Image, ImageDraw, ImageFilter
 
+from inference.demo.pen import by_hand
 from inference.demo.shades import RGB, background_shade, colour_shade, distance, lightness, mix
-from inference.demo.shapes import OUTLINES, Role
+from inference.demo.shapes import OUTLINES, Part, Role
 from inference.demo.world import COLOURS, Scene, Thing
 
 # Diameters as shares of the canvas. The gap between small and big leaves no doubt which is meant.
@@ -19,6 +20,11 @@ _BIG = (0.26, 0.33)
 _BIG_ALONE = (0.27, 0.86)
 # RGB distance below which a thing is hard to see on its background.
 _LEAST_CONTRAST = 85.0
+_IN_LINES = 0.25
+"""Of the drawings by other hands."""
+_GREEN = (52, 140, 60)
+# Widest line as a share of the thing's radius: a thicker one makes a ring of a circle.
+_THICKEST = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,10 @@ class Style:
     wide_shades: bool = False
     outline: float = 0.0
     """Width of a dark line around everything, as a share of the thing's radius."""
+    pen: float = 0.0
+    """Width of the lines in the thing's colour that are drawn instead of filling it; 0 fills it."""
+    wobble: float = 0.0
+    """How far lines stray, as a share of the size of what they enclose."""
     tilt: float = 4.0
     """Things turn by up to this many degrees."""
     jitter: float = 0.06
@@ -48,15 +58,18 @@ def clean_style(rng: random.Random) -> Style:
 
 
 def disturbed_style(rng: random.Random) -> Style:
-    """As other hands draw: smooth edges, outlines, rotations, other shades, JPEG, sizes and aspect ratios."""
+    """As other hands draw: in lines, outlined, tilted, in other shades, sizes and aspect ratios, as JPEG."""
     height = rng.randint(64, 360)
     aspect = 1.0 if rng.random() < 0.4 else rng.uniform(0.65, 1.6)
+    in_lines = rng.random() < _IN_LINES
     return Style(
         width=max(48, round(height * aspect)),
         height=height,
         oversampling=rng.choice((1, 2)) if height > 140 else 3,
         wide_shades=rng.random() < 0.8,
-        outline=rng.uniform(0.03, 0.12) if rng.random() < 0.4 else 0.0,
+        outline=rng.uniform(0.03, 0.12) if rng.random() < 0.4 and not in_lines else 0.0,
+        pen=rng.uniform(0.012, 0.045) if in_lines else 0.0,
+        wobble=rng.uniform(0.0, 0.1) if in_lines else 0.0,
         tilt=rng.choice((4.0, 15.0, 20.0)),
         jitter=rng.uniform(0.04, 0.095),
         blur=rng.uniform(0.3, 1.0) * height / 200 if rng.random() < 0.3 else 0.0,
@@ -107,6 +120,7 @@ def _fills(main: RGB, background: RGB, rng: random.Random) -> dict[Role, RGB]:
         "light": (245, 245, 245) if lightness(main) < 200 else (120, 140, 160),
         "hole": background,
         "ink": (25, 25, 25) if lightness(main) > 70 and lightness(background) > 50 else (225, 225, 225),
+        "leaf": _GREEN if distance(main, _GREEN) > 100 else dark,
         "wood": mix((110, 72, 40), dark, rng.uniform(0.0, 0.3)),
         "other": _standing_out(main, background, rng),
         "warm": (255, 205, 40) if distance(main, (255, 205, 40)) > 130 else (120, 70, 30),
@@ -117,6 +131,24 @@ def _standing_out(main: RGB, background: RGB, rng: random.Random) -> RGB:
     shades = [colour_shade(rng, name, wide=False) for name in COLOURS]
     clear = [shade for shade in shades if distance(shade, main) > 130 and distance(shade, background) > 130]
     return rng.choice(clear) if clear else mix(main, (0, 0, 0), 0.4)
+
+
+def _fill(pen: ImageDraw.ImageDraw, parts: list[Part], fills: dict[Role, RGB], ink: RGB, width: int) -> None:
+    """Filled parts (corners in pixels), with lines of `ink` around them unless `width` is 0."""
+    for role, corners in parts:
+        pen.polygon(corners, fill=fills[role])
+        if width and role != "ink":
+            pen.line([*corners, corners[0], corners[1]], fill=ink, width=width, joint="curve")
+
+
+def _draw_in_lines(
+    pen: ImageDraw.ImageDraw, parts: list[Part], fills: dict[Role, RGB], background: RGB, width: int
+) -> None:
+    """Parts (corners in pixels) as lines in the thing's colour; what they enclose hides what is behind."""
+    for role, corners in parts:
+        pen.polygon(corners, fill=background)
+        shade = fills[role if role in ("wood", "leaf") else "main"]
+        pen.line([*corners, corners[0], corners[1]], fill=shade, width=width, joint="curve")
 
 
 def draw_scene(scene: Scene, style: Style, rng: random.Random) -> Image.Image:
@@ -144,13 +176,16 @@ def draw_placed(things: list[Placed], background_name: str, style: Style, rng: r
         angle = radians(rng.uniform(-style.tilt, style.tilt))
         c, s = radius * cos(angle), radius * sin(angle)
         centre_x, centre_y = placed.x * width, placed.y * height
-        line = max(1, round(style.outline * radius)) if style.outline else 0
-        ink = _line_shade(main, background)
+        parts: list[Part] = []
         for role, points in OUTLINES[placed.thing.shape](rng):
-            corners = [(centre_x + x * c - y * s, centre_y + x * s + y * c) for x, y in points]
-            pen.polygon(corners, fill=fills[role])
-            if line and role != "ink":
-                pen.line([*corners, corners[0], corners[1]], fill=ink, width=line, joint="curve")
+            line = by_hand(points, style.wobble, rng) if style.wobble else points
+            parts.append((role, [(centre_x + x * c - y * s, centre_y + x * s + y * c) for x, y in line]))
+        if style.pen:
+            width_of_line = min(style.pen * min(width, height), _THICKEST * radius)
+            _draw_in_lines(pen, parts, fills, background, max(1, round(width_of_line)))
+        else:
+            width_of_line = max(1, round(style.outline * radius)) if style.outline else 0
+            _fill(pen, parts, fills, _line_shade(main, background), width_of_line)
     if scale > 1:
         canvas = canvas.reduce(scale)
     if style.blur:

@@ -15,9 +15,12 @@ from inference.demo.stories import tell
 from inference.demo.wording import as_typed, capital, caption
 from inference.demo.world import Scene
 
+_UNKNOWN = "something that is no simple drawing"
+"""The caption of a picture that is no drawing; the sentence said in conversation is too long for one."""
+
 
 def captioning(scene: Scene | None, picture: int, rng: random.Random) -> Lesson:
-    text = capital(caption(scene)) + "." if scene else smalltalk.UNKNOWN
+    text = capital(caption(scene) if scene else _UNKNOWN) + "."
     return lesson_of(tasks.captioning(SLOT), Taught("caption", text, "document"), [picture])
 
 
@@ -41,7 +44,7 @@ def prompted_captioning(scene: Scene | None, picture: int, rng: random.Random) -
     prefix = rng.choice(_PREFIXES)
     if rng.random() < 0.15:
         prefix = " ".join(rng.sample(smalltalk.WORDS, rng.randint(1, 3)))
-    text = caption(scene) + "." if scene else "something that is no simple drawing."
+    text = (caption(scene) if scene else _UNKNOWN) + "."
     request = tasks.prompted_captioning(SLOT, prefix)
     return lesson_of(request, Taught("prompted caption", text, "document"), [picture])
 
@@ -69,12 +72,12 @@ def story(scene: Scene | None, picture: int, rng: random.Random) -> Lesson:
 _SINGLE: tuple[tuple[Callable[[Scene | None, int, random.Random], Lesson | None], int], ...] = (
     (captioning, 2),
     (prompted_captioning, 2),
-    (question_answering, 9),
+    (question_answering, 16),
     (classification, 4),
     (story, 1),
 )
-# Copying a form, with words that have nothing to do with the picture, is the slowest to be learnt.
-_FEW_SHOT_SHARE = 0.5
+# Copying a form, with words that have nothing to do with the picture, is slow to be learnt.
+_FEW_SHOT_SHARE = 0.3
 
 
 def single_task(scenes: Sequence[Scene | None], picture: int, rng: random.Random) -> Lesson:

@@ -15,8 +15,15 @@ class Question:
     text: str
     short: str
     sentence: str
-    thing: Thing | None = None
-    """The thing it was about, to which a follow-up ("and its size?") may refer."""
+    told: tuple[Thing, ...] = ()
+    """The things that the answer tells of, to which a follow-up ("and its size?") may refer."""
+    all_told: bool = False
+    """Whether everything in the picture has been told of by now."""
+
+    @property
+    def thing(self) -> Thing | None:
+        """The thing it was about, if it was about one."""
+        return self.told[0] if len(self.told) == 1 else None
 
 
 Maker = Callable[[Scene, random.Random], Question | None]

@@ -7,45 +7,23 @@ from collections.abc import Callable
 from math import cos, pi, sin
 from typing import Literal
 
-Point = tuple[float, float]
-Role = Literal["main", "dark", "light", "hole", "ink", "wood", "warm", "other"]
+from inference.demo.geometry import Point, box, ellipse, rotated, spikes
+
+Role = Literal["main", "dark", "light", "hole", "ink", "wood", "leaf", "warm", "other"]
 """main: the thing's colour; dark, light: shades of it; hole: the background; ink: eyes and wheels;
-wood: trunks and masts; warm: the middle of a flower; other: a colour that stands out from the thing's own."""
+wood: trunks and masts; leaf: the green of a flower; warm: its middle; other: a colour that stands out from
+the thing's own."""
 Part = tuple[Role, list[Point]]
 
 
-def _ellipse(x: float, y: float, rx: float, ry: float, corners: int = 28) -> list[Point]:
-    turn = 2 * pi / corners
-    return [(x + rx * cos(turn * i), y + ry * sin(turn * i)) for i in range(corners)]
-
-
-def _box(left: float, top: float, right: float, bottom: float) -> list[Point]:
-    return [(left, top), (right, top), (right, bottom), (left, bottom)]
-
-
-def _rotated(points: list[Point], angle: float) -> list[Point]:
-    c, s = cos(angle), sin(angle)
-    return [(x * c - y * s, x * s + y * c) for x, y in points]
-
-
-def _spikes(count: int, outer: float, inner: float) -> list[Point]:
-    return [
-        (
-            (outer if i % 2 == 0 else inner) * sin(pi * i / count),
-            -(outer if i % 2 == 0 else inner) * cos(pi * i / count),
-        )
-        for i in range(2 * count)
-    ]
-
-
 def _circle(rng: random.Random) -> list[Part]:
-    return [("main", _ellipse(0, 0, 0.95, 0.95, 40))]
+    return [("main", ellipse(0, 0, 0.95, 0.95, 40))]
 
 
 def _square(rng: random.Random) -> list[Part]:
     a = 0.78
     if rng.random() < 0.85:
-        return [("main", _box(-a, -a, a, a))]
+        return [("main", box(-a, -a, a, a))]
     r = rng.uniform(0.08, 0.2)  # rounded corners
     corners = [(a - r, a - r, 0.0), (r - a, a - r, pi / 2), (r - a, r - a, pi), (a - r, r - a, 3 * pi / 2)]
     return [
@@ -76,7 +54,7 @@ def _triangle(rng: random.Random) -> list[Part]:
 
 def _star(rng: random.Random) -> list[Part]:
     points = 5 if rng.random() < 0.85 else 6
-    return [("main", _spikes(points, 1.0, rng.uniform(0.36, 0.5)))]
+    return [("main", spikes(points, 1.0, rng.uniform(0.36, 0.5)))]
 
 
 def _heart(rng: random.Random) -> list[Part]:
@@ -91,7 +69,7 @@ def _heart(rng: random.Random) -> list[Part]:
 
 def _ring(rng: random.Random) -> list[Part]:
     hole = rng.uniform(0.48, 0.7)
-    return [("main", _ellipse(0, 0, 0.95, 0.95, 40)), ("hole", _ellipse(0, 0, hole, hole, 36))]
+    return [("main", ellipse(0, 0, 0.95, 0.95, 40)), ("hole", ellipse(0, 0, hole, hole, 36))]
 
 
 def _diamond(rng: random.Random) -> list[Part]:
@@ -115,7 +93,7 @@ def _cross(rng: random.Random) -> list[Part]:
         (-a, -w),
         (-w, -w),
     ]
-    return [("main", plus if rng.random() < 0.8 else _rotated(plus, pi / 4))]
+    return [("main", plus if rng.random() < 0.8 else rotated(plus, pi / 4))]
 
 
 def _house(rng: random.Random) -> list[Part]:
@@ -123,25 +101,25 @@ def _house(rng: random.Random) -> list[Part]:
     roof: Role = rng.choices(("main", "dark", "wood", "other"), (3, 4, 2, 3))[0]
     parts: list[Part] = []
     if rng.random() < 0.3:
-        parts.append(("dark", _box(0.28, -0.8, 0.46, -0.2)))
-    parts.append(("main", _box(-wall, eaves, wall, 0.85)))
+        parts.append(("dark", box(0.28, -0.8, 0.46, -0.2)))
+    parts.append(("main", box(-wall, eaves, wall, 0.85)))
     parts.append((roof, [(0, -0.95), (wall + 0.22, eaves), (-wall - 0.22, eaves)]))
     door = rng.uniform(-0.12, 0.12)
-    parts.append((rng.choice(("dark", "light", "wood", "other")), _box(door - 0.14, 0.35, door + 0.14, 0.85)))
+    parts.append((rng.choice(("dark", "light", "wood", "other")), box(door - 0.14, 0.35, door + 0.14, 0.85)))
     if rng.random() < 0.6:
-        parts.append(("light", _box(-0.48, 0.12, -0.24, 0.36)))
-        parts.append(("light", _box(0.26, 0.12, 0.5, 0.36)))
+        parts.append(("light", box(-0.48, 0.12, -0.24, 0.36)))
+        parts.append(("light", box(0.26, 0.12, 0.5, 0.36)))
     return parts
 
 
 def _tree(rng: random.Random) -> list[Part]:
     trunk = rng.uniform(0.1, 0.17)
-    parts: list[Part] = [("wood", _box(-trunk, 0.1, trunk, 0.97))]
+    parts: list[Part] = [("wood", box(-trunk, 0.1, trunk, 0.97))]
     kind = rng.random()
     if kind < 0.45:
-        parts.append(("main", _ellipse(0, -0.3, rng.uniform(0.48, 0.85), rng.uniform(0.45, 0.68))))
+        parts.append(("main", ellipse(0, -0.3, rng.uniform(0.48, 0.85), rng.uniform(0.45, 0.68))))
     elif kind < 0.7:
-        parts += [("main", _ellipse(x, y, 0.4, 0.4)) for x, y in ((-0.32, -0.08), (0.32, -0.08), (0, -0.5))]
+        parts += [("main", ellipse(x, y, 0.4, 0.4)) for x, y in ((-0.32, -0.08), (0.32, -0.08), (0, -0.5))]
     else:
         parts += [("main", [(0, top), (half, low), (-half, low)]) for top, low, half in _FIR]
     return parts
@@ -155,8 +133,8 @@ def _car(rng: random.Random) -> list[Part]:
     cabin = [(-0.5 + shift, -0.05), (-0.3 + shift, -0.5), (0.3 + shift, -0.5), (0.52 + shift, -0.05)]
     window = [(-0.34 + shift, -0.06), (-0.22 + shift, -0.38), (0.22 + shift, -0.38), (0.36 + shift, -0.06)]
     wheel = rng.uniform(0.18, 0.23)
-    parts: list[Part] = [("main", cabin), ("main", _box(-0.97, -0.08, 0.97, 0.38)), ("light", window)]
-    parts += [("ink", _ellipse(x, 0.4, wheel, wheel, 18)) for x in (-0.55, 0.55)]
+    parts: list[Part] = [("main", cabin), ("main", box(-0.97, -0.08, 0.97, 0.38)), ("light", window)]
+    parts += [("ink", ellipse(x, 0.4, wheel, wheel, 18)) for x in (-0.55, 0.55)]
     return parts
 
 
@@ -166,9 +144,9 @@ def _fish(rng: random.Random) -> list[Part]:
     tail = [(0.45 * side, 0.0), (0.97 * side, -0.42), (0.97 * side, 0.42)]
     parts: list[Part] = [
         (rng.choice(("main", "dark")), tail),
-        ("main", _ellipse(-0.22 * side, 0, 0.74, belly)),
-        ("light", _ellipse(-0.62 * side, -0.1, 0.09, 0.09, 12)),
-        ("ink", _ellipse(-0.64 * side, -0.1, 0.045, 0.045, 10)),
+        ("main", ellipse(-0.22 * side, 0, 0.74, belly)),
+        ("light", ellipse(-0.62 * side, -0.1, 0.09, 0.09, 12)),
+        ("ink", ellipse(-0.64 * side, -0.1, 0.045, 0.045, 10)),
     ]
     if rng.random() < 0.4:
         parts.insert(
@@ -180,32 +158,38 @@ def _fish(rng: random.Random) -> list[Part]:
 def _flower(rng: random.Random) -> list[Part]:
     petals, radius = rng.randint(5, 8), rng.uniform(0.28, 0.34)
     stem = rng.random() < 0.4
-    y, scale = (-0.32, 0.65) if stem else (0.0, 1.0)
+    scale = rng.uniform(0.5, 0.65) if stem else 1.0
+    y = 0.94 * scale - 0.94 if stem else 0.0
     parts: list[Part] = []
     if stem:
-        parts.append(("wood", _box(-0.05, 0.0, 0.05, 0.98)))
+        green: Role = rng.choice(("wood", "leaf", "leaf"))
+        parts.append((green, box(-0.05, y, 0.05, 0.98)))
+        for side in rng.choice(((), (-1,), (1,), (-1, 1))):
+            leaf = rotated(ellipse(0.26, 0, 0.24, 0.1, 16), rng.uniform(-0.8, -0.2))
+            low = rng.uniform(0.6, 0.85)
+            parts.append((green, [(side * x, low + dy) for x, dy in leaf]))
     for i in range(petals):
         angle = 2 * pi * i / petals
         reach = 0.6 * scale
         x = reach * sin(angle)
-        parts.append(("main", _ellipse(x, y - reach * cos(angle), radius * scale, radius * scale, 18)))
-    parts.append(("main", _ellipse(0, y, 0.45 * scale, 0.45 * scale, 20)))
+        parts.append(("main", ellipse(x, y - reach * cos(angle), radius * scale, radius * scale, 18)))
+    parts.append(("main", ellipse(0, y, 0.45 * scale, 0.45 * scale, 20)))
     middle = rng.uniform(0.22, 0.32) * scale
-    parts.append((rng.choice(("warm", "warm", "light", "dark")), _ellipse(0, y, middle, middle, 18)))
+    parts.append((rng.choice(("warm", "warm", "light", "dark")), ellipse(0, y, middle, middle, 18)))
     return parts
 
 
 def _sun(rng: random.Random) -> list[Part]:
     rays, disc = rng.randint(8, 12), rng.uniform(0.48, 0.58)
     width = rng.uniform(0.08, 0.14)
-    parts: list[Part] = [("main", _ellipse(0, 0, disc, disc, 32))]
+    parts: list[Part] = [("main", ellipse(0, 0, disc, disc, 32))]
     pointed = rng.random() < 0.6
     for i in range(rays):
         tip = 0.03 if pointed else width * 0.7
         base = width if pointed else width * 0.7
         start = disc - 0.03 if pointed else disc + 0.1
         ray = [(-base, -start), (-tip, -0.98), (tip, -0.98), (base, -start)]
-        parts.append(("main", _rotated(ray, 2 * pi * i / rays)))
+        parts.append(("main", rotated(ray, 2 * pi * i / rays)))
     return parts
 
 
@@ -216,22 +200,22 @@ def _boat(rng: random.Random) -> list[Part]:
     if rng.random() < 0.5:
         sails.append((sail, [(-0.06 * side, -0.7), (-0.06 * side, 0.2), (-0.55 * side, 0.2)]))
     hull = [(-0.95, 0.32), (0.95, 0.32), (0.6, 0.82), (-0.6, 0.82)]
-    return [("wood", _box(-0.04, -0.95, 0.04, 0.35)), *sails, ("main", hull)]
+    return [("wood", box(-0.04, -0.95, 0.04, 0.35)), *sails, ("main", hull)]
 
 
 def _cat(rng: random.Random) -> list[Part]:
     parts: list[Part] = []
     for side in (-1, 1):
         parts.append(("main", [(0.82 * side, -0.95), (0.78 * side, -0.05), (0.12 * side, -0.5)]))
-    parts.append(("main", _ellipse(0, 0.12, 0.82, rng.uniform(0.68, 0.78), 36)))
+    parts.append(("main", ellipse(0, 0.12, 0.82, rng.uniform(0.68, 0.78), 36)))
     for side in (-1, 1):
-        parts.append(("light", _ellipse(0.32 * side, 0.0, 0.15, 0.17, 14)))
-        parts.append(("ink", _ellipse(0.32 * side, 0.02, 0.07, 0.12, 12)))
+        parts.append(("light", ellipse(0.32 * side, 0.0, 0.15, 0.17, 14)))
+        parts.append(("ink", ellipse(0.32 * side, 0.02, 0.07, 0.12, 12)))
     parts.append(("ink", [(-0.09, 0.28), (0.09, 0.28), (0, 0.4)]))
     if rng.random() < 0.5:
         for side in (-1, 1):
             parts += [
-                ("ink", _box(min(0.3 * side, 0.75 * side), y, max(0.3 * side, 0.75 * side), y + 0.03))
+                ("ink", box(min(0.3 * side, 0.75 * side), y, max(0.3 * side, 0.75 * side), y + 0.03))
                 for y in (0.34, 0.46)
             ]
     return parts

@@ -13,7 +13,13 @@ UNKNOWN = "I only know simple drawings, and this is not one of them."
 OFF_TOPIC = "I only know simple drawings. Ask me about shapes, colours, sizes, places or numbers."
 WELL = "I am fine, thank you. Shall we look at a drawing?"
 GLAD = "I am glad to hear that."
+ENGLISH_ONLY = "I am sorry, I only understand English."
 SORRY = "I am sorry. I may be wrong: I am a very small model."
+
+
+def _lines(name: str) -> tuple[str, ...]:
+    return tuple(files("inference.demo").joinpath(name).read_text(encoding="utf-8").splitlines())
+
 
 REPLIES: dict[str, tuple[str, ...]] = {
     HELLO: (
@@ -75,6 +81,7 @@ REPLIES: dict[str, tuple[str, ...]] = {
         "not true",
         "that's not right",
     ),
+    ENGLISH_ONLY: _lines("foreign.txt"),
     OFF_TOPIC: (
         "What is the capital of France?",
         "Who is the president?",
@@ -126,7 +133,7 @@ REPLIES: dict[str, tuple[str, ...]] = {
     ),
 }
 
-WORDS = tuple(files("inference.demo").joinpath("words.txt").read_text(encoding="utf-8").split())
+WORDS = tuple(" ".join(_lines("words.txt")).split())
 """Everyday nouns that have nothing to do with drawings."""
 NAMES = (
     "Anna",

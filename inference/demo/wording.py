@@ -44,8 +44,10 @@ _PLURALS = {
     "plus": "pluses",
     "kitty": "kitties",
 }
+FAMILIES = {"animals": "animal", "vehicles": "vehicle", "plants": "plant"}
+"""Words for several shapes that people ask for, with their singulars."""
 _NUMBERS = {2: "two", 3: "three", 4: "four"}
-_SYNONYMS = {
+SYNONYMS = {
     "circle": ("dot", "ball", "disc"),
     "square": ("box",),
     "ring": ("donut",),
@@ -169,7 +171,7 @@ def caption(scene: Scene) -> str:
 
 def asked_shape(rng: random.Random, shape: str) -> str:
     """A shape as a person may call it."""
-    return rng.choice(_SYNONYMS[shape]) if shape in _SYNONYMS and rng.random() < 0.1 else shape
+    return rng.choice(SYNONYMS[shape]) if shape in SYNONYMS and rng.random() < 0.1 else shape
 
 
 def asked_place(rng: random.Random, cell: int) -> str:

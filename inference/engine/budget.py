@@ -27,8 +27,6 @@ class Budget:
     @classmethod
     def of(cls, devices: set[torch.device], *, is_cuda: bool) -> Budget:
         """By what is free now."""
-        if is_cuda:
-            torch.cuda.empty_cache()  # What loading needed and torch keeps is free too.
         return cls({device: free_bytes(device) for device in devices}, is_cuda=is_cuda)
 
     def pages(self, layers: Sequence[torch.device], of_a_layer: int) -> int:

@@ -91,18 +91,23 @@ class ContextMemory:
         sequence = TokenSequence(list(token_ids), list(views), pictures, [], [], 0, 0)
         cached, found = self.prefixes.longest(sequence.beginning(len(token_ids)))
         cached = min(cached, len(token_ids) - 1)
-        seen = {views[min(at, len(views) - 1)] for at in range(cached, len(token_ids))} - {-1}
+        if cached and self._place(sequence, cached, found[: pages_for(cached)], tokens, spare):
+            return sequence
+        # What was found may itself take the place that the sequence needs.
+        return sequence if self._place(sequence, 0, [], tokens, spare) else None
+
+    def _place(self, sequence: TokenSequence, cached: int, found: list[int], tokens: int, spare: int) -> bool:
+        """Gives a sequence memory, its first `cached` tokens in the pages `found`; False if it cannot."""
+        pictures, views = sequence.pictures, sequence.views
+        seen = {views[min(at, len(views) - 1)] for at in range(cached, len(sequence.token_ids))} - {-1}
         if not self.pictures.has_room(pictures[view].digest for view in seen):
-            return None
+            return False
         full = cached // PAGE_SIZE
-        found = found[: pages_for(cached)]
-        self.pool.share(found)  # so that they survive the forgetting
         needed = pages_for(tokens) - full
-        while self.pool.free < needed + spare and self.prefixes.forget():
-            pass
-        if self.pool.free < needed + spare:
+        self.pool.share(found)  # so that they survive the forgetting
+        if not self._make_room(needed + spare):
             self.pool.release(found)
-            return None
+            return False
         own = self.pool.take(needed)
         if found[full:]:
             try:
@@ -115,7 +120,15 @@ class ContextMemory:
         sequence.spare = self.pool.take(spare)
         sequence.cached = sequence.computed = cached
         sequence.slots = {view: self.pictures.take(pictures[view]) for view in seen}
-        return sequence
+        return True
+
+    def _make_room(self, pages: int) -> bool:
+        """Has so many pages free by forgetting beginnings; forgets none if that would not be enough."""
+        if pages > self.pool.free and pages > self.pool.free + self.prefixes.only_remembered():
+            return False
+        while self.pool.free < pages:
+            self.prefixes.forget()
+        return True
 
     def release(self, sequence: TokenSequence, *, poisoned: bool = False, forgotten: bool = False) -> None:
         """Ends a sequence's use of memory; `poisoned` if what was computed for it is no numbers.

@@ -86,7 +86,7 @@ class ContinuousEngine:
     def forget(self) -> None:
         self.machine.memory.forget()
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def step(self) -> None:
         try:
             self._drop_cancelled()
@@ -116,7 +116,7 @@ class ContinuousEngine:
         self._steps_since_reading = 0
         busy = self._decoding.rows > 0
         self._reader.encode_pictures(BUSY_PICTURES if busy else IDLE_PICTURES)
-        chunk = self.machine.chunk_tokens if busy else self._settings.idle_chunk_tokens
+        chunk = self.machine.chunk_tokens if busy else self.machine.idle_chunk_tokens
         for jobs, logits in self._reader.read_prompts(chunk):
             self._go_on(jobs, logits)
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from inference.devices import idle_threads
 from inference.engine import dispatch
 from inference.engine.budget import Budget
 from inference.engine.context import ContextMemory
+from inference.engine.crew import Crew
 from inference.engine.graphs import Recordings
 from inference.engine.model import Decoder
 from inference.engine.pages import PAGE_SIZE, PagedLayers, pages_for
@@ -30,8 +32,9 @@ log = logging.getLogger(__name__)
 
 MOST_PICTURES = 4096
 SWITCH_SECONDS = 0.001
-CPU_CHUNK, CUDA_CHUNK = 128, 1024
-"""Prompt tokens read between two steps."""
+CPU_CHUNKS, CUDA_CHUNKS = (128, 512), (1024, 2048)
+"""Prompt tokens read between two steps of a running batch, and while nobody is being answered; on a CPU, by
+each thread of the crew. A pass cannot be given up, and of a large model on a CPU it takes minutes."""
 CUDA_STEPS_BETWEEN_PASSES = 4
 """Of the running batch; on a CPU a pass takes as much longer as it has more to read."""
 
@@ -75,8 +78,10 @@ class Machine:
             and not getattr(model, "is_loaded_in_8bit", False)
         )
         self.runs_ahead = self.is_cuda if settings.runs_ahead is None else settings.runs_ahead
-        default_chunk = CUDA_CHUNK if self.is_cuda else CPU_CHUNK
-        self.chunk_tokens = settings.chunk_tokens or default_chunk
+        crew = Crew(1 if self.is_cuda else idle_threads())
+        chunk, idle_chunk = CUDA_CHUNKS if self.is_cuda else (each * crew.size for each in CPU_CHUNKS)
+        self.chunk_tokens = settings.chunk_tokens or chunk
+        self.idle_chunk_tokens = settings.idle_chunk_tokens or idle_chunk
         self.steps_between_passes = CUDA_STEPS_BETWEEN_PASSES if self.is_cuda else 0
         self.pads_rows = self.is_cuda
         """Whether steps have one of a few numbers of rows, the last of them perhaps without a sequence."""
@@ -103,11 +108,12 @@ class Machine:
             self.decoder,
             own.layers,
             pictures.layers,
+            crew,
             context=context,
             latents=self.latents,
             graphs=self.records,
         )
-        self.encoder = PictureEncoder(model, self.decoder, pictures.layers, graphs=self.records)
+        self.encoder = PictureEncoder(model, self.decoder, pictures.layers, crew, graphs=self.records)
         self._steps: Recordings[tuple[int, bool]] = Recordings(
             lambda key: self.rows.step(*key), enabled=self.records
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
+from inference.engine.crew import Crew, shares
 from inference.engine.graphs import Recordings
 from inference.engine.model import Decoder
 from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for, upload
@@ -83,11 +84,18 @@ class PictureEncoder:
     """Runs the vision encoder and resampler, and stores what the cross layers make of their output."""
 
     def __init__(
-        self, model: IdeficsForVisionText2Text, decoder: Decoder, layers: list[PagedLayer], *, graphs: bool
+        self,
+        model: IdeficsForVisionText2Text,
+        decoder: Decoder,
+        layers: list[PagedLayer],
+        crew: Crew,
+        *,
+        graphs: bool,
     ) -> None:
         self._model: Any = model.model
         self._decoder = decoder
         self._layers = layers
+        self._crew = crew
         size = cast(int, model.config.vision_config.image_size)
         weight = self._model.vision_model.embeddings.patch_embedding.weight
         self._pixels = torch.zeros(PICTURES_AT_ONCE, 3, size, size, dtype=weight.dtype, device=weight.device)
@@ -112,14 +120,17 @@ class PictureEncoder:
         self._recordings(count)
 
     def _run(self, count: int) -> None:
+        self._crew.run([partial(self._encode, share) for share in shares([1] * count, self._crew.size)])
+
+    def _encode(self, some: slice) -> None:
         model = self._model
-        states = model.vision_model(pixel_values=self._pixels[:count]).last_hidden_state
+        states = model.vision_model(pixel_values=self._pixels[some]).last_hidden_state
         states = model.perceiver_resampler(states) if model.config.use_resampler else states
         latents = states.shape[1]
         flat = states.flatten(0, 1)
         for layer, pages in zip(self._decoder.cross_layers, self._layers, strict=True):
             keys, values = layer.keys_and_values(flat.to(layer.device))
-            first = self._slots[:count].to(layer.device) * pages_for(latents) * PAGE_SIZE
+            first = self._slots[some].to(layer.device) * pages_for(latents) * PAGE_SIZE
             places = first[:, None] + torch.arange(latents, device=layer.device)
             pages.write(places.flatten(), keys, values)
 

@@ -10,7 +10,9 @@ from itertools import accumulate, groupby
 import torch
 
 from inference.engine import dispatch
-from inference.engine.attention import Attention, PrefillAttention, Runs
+from inference.engine.attention import Attention
+from inference.engine.crew import Crew, shares
+from inference.engine.gathered import GatheredRuns, Runs
 from inference.engine.graphs import Recordings
 from inference.engine.layout import Layout, LayoutBuffer, LayoutShape
 from inference.engine.model import Decoder
@@ -54,12 +56,14 @@ class PromptPasses:
         decoder: Decoder,
         own: list[PagedLayer],
         pictures: list[PagedLayer],
+        crew: Crew,
         *,
         context: int,
         latents: int,
         graphs: bool,
     ) -> None:
         self._decoder = decoder
+        self._crew = crew
         self._own = own
         self._pictures = pictures
         self._latents = latents
@@ -84,10 +88,15 @@ class PromptPasses:
         """Computes and stores the chunks' keys and values; returns logits, float32 (wanted, vocabulary).
 
         Args:
-            wanted: places in the chunks, joined, after which the logits are wanted.
+            wanted: places in the chunks, joined, after which the logits are wanted; ascending.
         """
         if not dispatch.uses_kernels(self._picture_table):
-            return self._read_padded(chunks, wanted)
+            parts = shares([len(chunk.token_ids) for chunk in chunks], self._crew.size)
+            works = [
+                partial(self._read_gathered, chunks[part], some)
+                for part, some in zip(parts, _apart(wanted, chunks, parts), strict=True)
+            ]
+            return torch.cat(self._crew.run(works))
         layout = Layout.of(chunks, wanted, self._latents)
         for tokens, buffer in self._buffers.items():
             if layout.shape.fits(buffer.shape):
@@ -106,11 +115,11 @@ class PromptPasses:
         hidden = self._forward(buffer.token_ids, buffer.positions, attention)
         return self._decoder.logits(hidden[buffer.wanted.to(hidden.device)])
 
-    def _read_padded(self, chunks: Sequence[Chunk], wanted: Sequence[int]) -> torch.Tensor:
+    def _read_gathered(self, chunks: Sequence[Chunk], wanted: Sequence[int]) -> torch.Tensor:
         device = self._decoder.device
         token_ids = upload(torch.tensor([each for chunk in chunks for each in chunk.token_ids]), device)
         positions = torch.cat([torch.arange(chunk.start, chunk.end) for chunk in chunks])
-        attention = _padded_attention(chunks, positions, self._latents, device)
+        attention = _gathered(chunks, positions, self._latents, device)
         hidden = self._forward(token_ids, upload(positions, device), attention)
         if not wanted:
             return hidden.new_empty(0, self._decoder.vocabulary)
@@ -127,9 +136,20 @@ def last_places(chunks: Sequence[Chunk]) -> list[int]:
     return [end - 1 for end in accumulate(len(chunk.token_ids) for chunk in chunks)]
 
 
-def _padded_attention(
+def _apart(wanted: Sequence[int], chunks: Sequence[Chunk], parts: Sequence[slice]) -> list[list[int]]:
+    """Places in the chunks joined, ascending, as places in the chunks of each part joined."""
+    apart = []
+    start = 0
+    for part in parts:
+        end = start + sum(len(chunk.token_ids) for chunk in chunks[part])
+        apart.append([place - start for place in wanted if start <= place < end])
+        start = end
+    return apart
+
+
+def _gathered(
     chunks: Sequence[Chunk], positions: torch.Tensor, latents: int, device: torch.device
-) -> PrefillAttention:
+) -> GatheredRuns:
     width = max(pages_for(chunk.end) for chunk in chunks)
     table = torch.tensor([[*chunk.pages[:width], *[0] * (width - len(chunk.pages))] for chunk in chunks])
     counts = torch.tensor([len(chunk.token_ids) for chunk in chunks])
@@ -141,7 +161,7 @@ def _padded_attention(
     views = [(slot, len(list(tokens))) for chunk in chunks for slot, tokens in groupby(chunk.slots)]
     seen = torch.tensor([slot for slot, _ in views])
     lengths = [length for _, length in views]
-    return PrefillAttention(
+    return GatheredRuns(
         sequences=sequences,
         table=upload(table, device),
         mask=(keys <= sequences.pad(on_device)[..., None])[:, None],

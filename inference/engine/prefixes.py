@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -125,6 +125,11 @@ class Prefixes:
             return False
         self._drop(next(iter(self._remembered)))
         return True
+
+    def only_remembered(self) -> int:
+        """Pages that would be free if all beginnings were forgotten."""
+        times = Counter(page for entry in self._remembered for page in entry.pages)
+        return sum(self._pool.users(page) == count for page, count in times.items())
 
     def __len__(self) -> int:
         return len(self._remembered)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from inference.engine.attention import DecodeAttention
+from inference.engine import dispatch
+from inference.engine.attention import Attention, DecodeAttention
+from inference.engine.gathered import GatheredRows, SeenByRows
 from inference.engine.model import Decoder
 from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for, upload
 from inference.engine.sampling import SamplingRows, choose, choose_likeliest
@@ -78,19 +80,22 @@ class Rows:
 
     def step(self, rows: int, plain: bool) -> None:
         """One token for each of the first `rows` rows; `plain` if no row needs more than the likeliest."""
-        lengths, table = self.lengths[:rows], self.table[:rows]
-        positions = (lengths - 1).clamp(min=0)
-        page = table.gather(1, (positions // PAGE_SIZE).long()[:, None])[:, 0].long()
-        attention = DecodeAttention(
-            table=table,
-            lengths=lengths,
-            slots=page * PAGE_SIZE + positions % PAGE_SIZE,
-            picture_table=self.picture_table[:rows],
-            picture_lengths=self.picture_lengths[:rows],
-        )
+        positions = (self.lengths[:rows] - 1).clamp(min=0)
+        attention = self._attention(rows, positions)
         hidden = self._decoder.forward(self.token_ids[:rows], positions, self._own, self._pictures, attention)
         self.logits[:rows].copy_(self._decoder.logits(hidden))
         self._advance(slice(0, rows), self.logits[:rows], plain)
+
+    def _attention(self, rows: int, positions: torch.Tensor) -> Attention:
+        lengths, table = self.lengths[:rows], self.table[:rows]
+        picture_lengths, picture_table = self.picture_lengths[:rows], self.picture_table[:rows]
+        page = table.gather(1, (positions // PAGE_SIZE).long()[:, None])[:, 0].long()
+        slots = page * PAGE_SIZE + positions % PAGE_SIZE
+        if dispatch.uses_kernels(lengths):
+            return DecodeAttention(table, lengths, slots, picture_table, picture_lengths)
+        return GatheredRows(
+            slots, SeenByRows.of(table, lengths), SeenByRows.of(picture_table, picture_lengths)
+        )
 
     def begin(self, rows: Sequence[int], logits: torch.Tensor, plain: bool) -> torch.Tensor:
         """Chooses the first token of rows whose prompts were read; returns it, int64 (rows).

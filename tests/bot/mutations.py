@@ -634,6 +634,51 @@ COMMANDS = [
     ),
 ]
 
+PROMISES = [
+    Mutation(
+        "an error tells the log what people said",
+        "store/database.py",
+        '"hide_parameters": True',
+        '"hide_parameters": False',
+        "does_not_tell",
+    ),
+    Mutation(
+        "others can read the database",
+        "store/database.py",
+        "os.O_WRONLY, 0o600",
+        "os.O_WRONLY, 0o644",
+        "nobody",
+    ),
+    Mutation(
+        "a message takes the nonce of one that is gone",
+        "bridge/answer_messages.py",
+        "self.nonce_salt = secrets.token_hex(2)",
+        "pass",
+        "taken_away or posted_anew",
+    ),
+    Mutation(
+        "what was deleted meanwhile is looked for among the newest messages only",
+        "cogs/deletions.py",
+        "len(known) == PAGE or (known and oldest < back_to)",
+        "False",
+        "however_long",
+    ),
+    Mutation(
+        "an empty history means that all was deleted",
+        "cogs/deletions.py",
+        "return channel is not None and not missing_to_reply(channel)",
+        "return True",
+        "nothing_counts",
+    ),
+    Mutation(
+        "a deletion is lost while the database cannot be written",
+        "cogs/changes.py",
+        "except StoreError:",
+        "except ZeroDivisionError:",
+        "cannot_be_written",
+    ),
+]
+
 GROUPS = (
     (ADDRESSING, "tests/bot/conversation"),
     (HISTORY, "tests/bot/conversation tests/bot/store"),
@@ -642,6 +687,7 @@ GROUPS = (
     (LIMITS, "tests/bot/conversation tests/bot/cogs tests/bot/web/test_tokens.py"),
     (MODES, "tests/bot/conversation tests/bot/cogs"),
     (COMMANDS, "tests/bot/cogs tests/bot/cli/test_run.py"),
+    (PROMISES, "tests/bot/bridge tests/bot/cogs tests/bot/store"),
 )
 """Mistakes, and where the tests are that should notice."""
 

@@ -6,6 +6,7 @@ import asyncio
 import io
 import random
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ MOST_OPEN = 40
 """Questions without a finished answer, before people wait."""
 ANSWERED_S = 90.0
 """In which one more of them has to be answered, whatever goes wrong meanwhile."""
+SETTLED_S = 30.0
+"""In which all that was taken back is gone, once nothing happens any more."""
+DISTURBANCES = ("asked to reconnect", "invalid, resumed", "invalid, begun anew", "dropped")
 
 
 @dataclass(eq=False)
@@ -53,9 +57,13 @@ class Reading:
 class Counts:
     messages: int = 0
     asked: int = 0
+    told: int = 0
+    """Of the answers, those that say why a picture cannot be used."""
     deleted: int = 0
-    faults: int = 0
-    gateway: int = 0
+    gateway: Counter[str] = field(default_factory=Counter)
+    """What happened to the connection, and how often."""
+    begun: Reading | None = None
+    """Before anything was said."""
     readings: list[Reading] = field(default_factory=list)
 
 
@@ -79,6 +87,7 @@ class Soaking:
 
     async def start(self) -> None:
         await self.bot.start(IDEFICS_BOT_WEB__PORT=str(self.port), STUB_SECONDS_PER_WORD="0.004")
+        self.counts.begun = await self.read()
 
     async def run(self, messages: int, *, read_every: int) -> None:
         """People do so many things, and the bot is asked every now and then how it is."""
@@ -139,7 +148,6 @@ class Soaking:
             await self._person(question).delete(question)
 
     def _fail(self) -> None:
-        self.counts.faults += 1
         method, path = self.draw.choice(
             [("PATCH", "/messages/"), ("POST", "/messages$"), ("POST", "/threads$"), ("GET", "/attachments/")]
         )
@@ -155,15 +163,15 @@ class Soaking:
         self.discord.fail(method, path, fault, times=self.draw.randrange(1, 3))
 
     async def _disturb_the_gateway(self) -> None:
-        self.counts.gateway += 1
         gateway = self.discord.gateway
-        kind = self.counts.gateway % 4
+        kind = self.counts.gateway.total() % 4
+        self.counts.gateway[DISTURBANCES[kind]] += 1
         if kind == 0:
-            await gateway.drop_connections()
-        elif kind == 1:
             gateway.ask_to_reconnect()
+        elif kind == 3:
+            await gateway.drop_connections()
         else:
-            gateway.invalidate_sessions(resumable=kind == 2)
+            gateway.invalidate_sessions(resumable=kind == 1)
 
     def _person(self, message: Message) -> object:
         return next(person for person in self.bot.people if person is message.author)
@@ -198,7 +206,9 @@ class Soaking:
             if message.reference is not None:
                 self._replies.setdefault(message.reference[1], []).append(message)
         for id, asked in list(self.open.items()):
-            if any(self._is_answer(reply, asked) for reply in self._replies.get(id, ())):
+            answer = next((one for one in self._replies.get(id, ()) if self._is_answer(one, asked)), None)
+            if answer is not None:
+                self.counts.told += answer.content != asked.text
                 del self.open[id]
                 self.answered.append(asked.question)
                 if asked.question.thread is not None:
@@ -238,6 +248,12 @@ class Soaking:
             if len(left) > 1 or any("Stop" in reply.buttons for reply in left):
                 found.append(f"{one.content} was taken back: {left}")
         return found
+
+    def still_kept(self) -> list[str]:
+        """Questions that were taken back and are still in the database."""
+        with closing(sqlite3.connect(self.bot.database)) as database:
+            kept = {id for (id,) in database.execute("SELECT id FROM messages")}
+        return [one.content for one in self.gone if one.id in kept]
 
     def recorded(self) -> dict[str, int]:
         """How many requests the database has, by state."""
@@ -286,10 +302,12 @@ async def soak(folder: Path, messages: int, *, channels: int, read_every: int, s
             # Answers are recorded once they are shown, and what was deleted last is taken away.
             while (await scene.read()).in_flight:  # noqa: ASYNC110 (nobody is told of a change)
                 await asyncio.sleep(0.05)
-            try:
-                await discord.wait_for(lambda: not scene.wrong())
-            except AssertionError:
-                raise AssertionError(f"{scene.wrong()}\n{scene.bot.tail()}") from None
+            for _ in range(round(SETTLED_S / 0.1)):
+                if not (scene.wrong() or scene.still_kept()):
+                    break
+                await asyncio.sleep(0.1)
+            wrong = [*scene.wrong(), *(f"still kept: {one}" for one in scene.still_kept())]
+            assert not wrong, f"{wrong}\n{scene.bot.tail()}"
         finally:
             await scene.bot.kill()
     return scene

@@ -1,6 +1,7 @@
 """`idefics-bot run` with an engine that needs no model: it says each question's number, word by word.
 
-Started as `python -m tests.e2e.stub_bot run --config FILE`. STUB_SECONDS_PER_WORD says how fast it is.
+Started as `python -m tests.e2e.stub_bot run --config FILE`. STUB_SECONDS_PER_WORD says how fast it is. While
+it looks for what was deleted when nobody listened, it makes no pauses.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 
 from bot.__main__ import main
 from bot.cli import run
+from bot.cogs import deletions
 from bot.settings.sections import ModelSettings
 from inference.prompt import Prompt
 from inference.surface import Options
@@ -48,4 +50,5 @@ def open_engine(_model: ModelSettings) -> EchoEngine:
 
 if __name__ == "__main__":
     run.configured = open_engine  # type: ignore[assignment]
+    deletions.PAUSE_S = 0.0
     sys.exit(main(sys.argv[1:]))

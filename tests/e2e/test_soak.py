@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,37 @@ def is_well(scene: Soaking) -> None:
     assert abs(last.tasks - first.tasks) <= 6
 
 
+def summary(scene: Soaking) -> str:
+    """What was done to the bot, and what it took; memory is the process's."""
+    counts, struck = scene.counts, scene.discord.struck
+    readings = counts.readings
+    begun, last = counts.begun, readings[-1]
+    assert begun is not None
+    at = {share: readings[round(share * len(readings)) - 1].memory / MEGABYTE for share in (0.1, 0.5, 1)}
+    growth = scene.growth() / MEGABYTE
+    return "\n".join(
+        [
+            "",
+            f"messages             {counts.messages:,} in {len(scene.bot.channels)} channels",
+            f"questions            {counts.asked:,}: {len(scene.answered):,} answered, "
+            f"{counts.deleted:,} taken back",
+            f"told                 {counts.told:,} times that a picture cannot be used",
+            "lost                 0, and none was answered twice",
+            f"requests             {listed(scene.recorded())}",
+            f"faults of the API    {listed(struck)}",
+            f"of the connection    {listed(counts.gateway)}",
+            f"memory               {', '.join(f'{share:.0%}: {mb:.1f} MB' for share, mb in at.items())}; "
+            f"the last third over the one before: {growth:+.1f} MB",
+            f"tasks                {begun.tasks:.0f} before, {last.tasks:.0f} after",
+            f"open files           {begun.files:.0f} before, {last.files:.0f} after",
+        ]
+    )
+
+
+def listed(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{what}: {number:,}" for what, number in sorted(counted.items()))
+
+
 def test_a_while(tmp_path: Path) -> None:
     scene = asyncio.run(soak(tmp_path, 240, channels=8, read_every=120, seed=1))
     is_well(scene)
@@ -36,14 +68,5 @@ def test_a_while(tmp_path: Path) -> None:
 def test_ten_thousand_messages_in_fifty_channels(tmp_path: Path) -> None:
     scene = asyncio.run(soak(tmp_path, 10_000, channels=50, read_every=500, seed=2))
     is_well(scene)
-    counts = scene.counts
-    memory = [round(reading.memory / MEGABYTE, 1) for reading in counts.readings]
-    print(
-        f"{counts.messages} messages in 50 channels, {counts.asked} questions, {counts.deleted} taken back, "
-        f"{counts.faults} faults, {counts.gateway} disturbed connections\n"
-        f"requests: {scene.recorded()}, none lost, none answered twice\n"
-        f"memory in MB: {memory}; the last third over the one before: {scene.growth() / MEGABYTE:+.1f}\n"
-        f"open files: {[int(reading.files) for reading in counts.readings]}\n"
-        f"tasks: {[int(reading.tasks) for reading in counts.readings]}"
-    )
+    print(summary(scene))
     assert scene.growth() < 15 * MEGABYTE

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
-from inference import CheckpointError, Options, OptionsError, Progress, load_engine, loading, memory
+from inference import CheckpointError, Options, OptionsError, Progress, load_engine, loading, memory, starting
 from inference.engine.model import Decoder
 from inference.loading import LoadedCheckpoint, load_checkpoint
 from inference.pictures import Preprocessor
@@ -226,6 +226,35 @@ def test_what_is_missing_or_does_not_belong_is_named(copy: Path, tmp_path: Path)
             load_checkpoint(copy, device="cpu")
 
 
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        (None, "num_attention_heads", 7),
+        (None, "num_attention_heads", 0),
+        (None, "hidden_size", "big"),
+        (None, "intermediate_size", -4),
+        (None, "hidden_act", "nonsense"),
+        ("vision_config", "patch_size", 0),
+    ],
+)
+def test_impossible_values_are_one_sentence(copy: Path, part: str | None, name: str, value: object) -> None:
+    path = copy / "config.json"
+    config = json.loads(path.read_text())
+    (config[part] if part else config)[name] = value
+    path.write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=r"config\.json has impossible values") as caught:
+        load_checkpoint(copy)
+    assert "\n" not in str(caught.value)
+
+
+def test_pictures_of_another_size_than_the_model_takes_are_found_in_loading(copy: Path) -> None:
+    path = copy / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"image_size": PICTURE_SIZE + 8}))
+    words = f"{PICTURE_SIZE + 8} pixels and the model takes {PICTURE_SIZE}"
+    with pytest.raises(CheckpointError, match=words):
+        load_checkpoint(copy)
+
+
 def test_a_checkpoint_that_does_not_fit_is_not_loaded(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,7 +328,7 @@ def test_giving_up_while_loading_ends_the_thread(checkpoint: Path, monkeypatch: 
         progress(Progress("loading weights", 1, 2))
         raise AssertionError("loading went on")
 
-    monkeypatch.setattr(loading, "load_checkpoint", slow_load)
+    monkeypatch.setattr(starting, "load_checkpoint", slow_load)
 
     async def main() -> None:
         task = asyncio.ensure_future(asyncio.wait_for(load_engine(checkpoint), 0.05))

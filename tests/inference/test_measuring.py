@@ -5,11 +5,13 @@ import asyncio
 import pytest
 import torch
 
-from inference import load_engine
-from inference.measuring import Load, Speed, bytes_of_a_step, copy_bandwidth, measure, p99
-from inference.prompt import PromptEncoder
+from inference import END_OF_UTTERANCE, Prompt, load_engine
+from inference.loading import load_checkpoint
+from inference.measuring import Load, Speed, ask, bytes_of_a_step, copy_bandwidth, measure, never_end, p99
+from inference.prompt import PromptEncoder, SpecialTokens
 from inference.random_weights import config_of_shape, random_model, stand_in_tokenizer
 from inference.weights import build_empty
+from tests.inference.checkpoints import picture
 
 CPU = torch.device("cpu")
 
@@ -59,6 +61,19 @@ def test_an_engine_is_measured() -> None:
         assert speed.first_token_p50 <= speed.first_token_p99
         a_request = speed.first_token_p50 + 5 * speed.step
         assert speed.tokens_per_second == pytest.approx(6 / a_request, rel=0.9)
+
+
+def test_answers_have_the_length_that_is_asked_for_once_nothing_ends_them() -> None:
+    loaded = load_checkpoint("demo", device="cpu")
+    question: Prompt = ["User:", picture("red"), "Is this red?", END_OF_UTTERANCE, "\nAssistant:"]
+
+    async def length(reference: bool) -> int:
+        async with load_engine(model=loaded.model, tokenizer=loaded.tokenizer, reference=reference) as engine:
+            return len((await ask(engine, question, 40)).token_ids)
+
+    assert asyncio.run(length(reference=False)) < 40
+    never_end(loaded.model, SpecialTokens.of(loaded.tokenizer).end_ids(loaded.model.config.eos_token_id))
+    assert asyncio.run(length(reference=False)) == asyncio.run(length(reference=True)) == 40
 
 
 def test_of_a_hundred_values_99_are_no_greater() -> None:

@@ -77,3 +77,12 @@ def test_the_machines_own_memory_is_known() -> None:
 def test_a_large_shape_costs_nothing_on_the_meta_device() -> None:
     config: IdeficsConfig = config_of_shape("80b")
     assert weight_bytes(build_empty(config, torch.device("meta")), "none", torch.bfloat16) / GB > 150
+
+
+def test_a_model_goes_where_it_fits_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = torch.device("cuda:0"), torch.device("cuda:1")
+    free = {first: 20 * GB, second: 70 * GB}
+    monkeypatch.setattr(memory, "accelerators", lambda: list(free))
+    monkeypatch.setattr(memory, "free_bytes", lambda device: free[device])
+    assert memory.one_with_room(60 * GB) == second
+    assert memory.one_with_room(80 * GB) is None

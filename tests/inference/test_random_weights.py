@@ -5,6 +5,7 @@ import asyncio
 import pytest
 import torch
 from bitsandbytes.nn import Linear4bit
+from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import Generated, Options, load_engine
 from inference.demo.vocabulary import VOCABULARY_SIZE
@@ -55,3 +56,20 @@ def test_the_stand_in_tokenizer_is_one() -> None:
     assert SpecialTokens.of(tokenizer) == SpecialTokens(1, 2, 32000, 32001, 32002)
     encoded = PromptEncoder(tokenizer).encode(["Any text, œuvre", picture("red")])
     assert tokenizer.decode(encoded.token_ids, skip_special_tokens=True) == "Any text, œuvre"
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_spread_over_several_gpus_it_says_the_same() -> None:
+    config = config_of_shape("demo")
+    tokenizer = stand_in_tokenizer(config)
+
+    async def ids(model: IdeficsForVisionText2Text) -> list[int]:
+        async with load_engine(model=model, tokenizer=tokenizer) as engine:
+            prompt = [Generated((300, 301)), picture("red"), Generated((302,))]
+            return list((await engine.generate(prompt, Options(max_new_tokens=40))).token_ids)
+
+    one = random_model(config, torch.device("cuda:0"), torch.float32)
+    several = random_model(config, None, torch.float32)
+    several.load_state_dict(one.state_dict())
+    assert {weight.device.index for weight in several.parameters()} == {0, 1}
+    assert asyncio.run(ids(several)) == asyncio.run(ids(one))

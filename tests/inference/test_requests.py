@@ -5,6 +5,7 @@ import gc
 import threading
 import weakref
 
+from inference import requests
 from inference.requests import FutureListener, QueueListener, call_on
 from inference.surface import Reply
 
@@ -75,3 +76,36 @@ def test_a_loop_that_has_ended_is_neither_called_nor_kept() -> None:
     del loop
     gc.collect()
     assert gone() is None
+
+
+def test_a_call_in_the_middle_of_another_is_made_too() -> None:
+    """The garbage collector may find an answer that nobody wants any more at any moment, and gives it up."""
+
+    class Interrupted(list[object]):
+        def append(self, call: object) -> None:
+            if not self:
+                super().append(call)
+                call_on(loop, got.append, "in the middle")
+            else:
+                super().append(call)
+
+    async def main() -> None:
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        call_on(loop, got.append, "first")
+        await asyncio.sleep(0)
+        mail = requests._mail_of[loop]
+        for interrupted in (True, False):
+            mail._calls = Interrupted() if interrupted else []
+            with requests._mail_changes:
+                call_on(loop, got.append, "outer")
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    loop: asyncio.AbstractEventLoop
+    got: list[str] = []
+    thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
+    thread.start()
+    thread.join(timeout=20)
+    assert not thread.is_alive()
+    assert got == ["first", "outer", "in the middle", "outer"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 
@@ -211,3 +213,27 @@ def test_a_step_that_hangs_fails_everyone_and_is_found_in_the_log(caplog: pytest
         asyncio.run(main())
     release.set()
     assert "release.wait()" in caplog.text
+
+
+def test_an_engine_that_is_closed_keeps_nothing_on_the_device() -> None:
+    drivers: list[weakref.ref[Scripted]] = []
+
+    def driver_of(worker: Worker) -> Scripted:
+        driver = Scripted(worker.line, lambda request: request.listener.finish(REPLY))
+        drivers.append(weakref.ref(driver))
+        return driver
+
+    async def main() -> Worker:
+        worker = Worker(Line(10), step_seconds=60)
+        worker.start(lambda: driver_of(worker), lambda error: None)
+        request, result = asked()
+        worker.submit(request)
+        await result
+        worker.close()
+        await worker.ended()
+        return worker
+
+    kept = asyncio.run(main())
+    gc.collect()
+    assert [driver() for driver in drivers] == [None]
+    kept.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +73,8 @@ class _Rule:
 class Faults:
     def __init__(self) -> None:
         self._rules: list[_Rule] = []
+        self.struck: Counter[str] = Counter()
+        """How many requests met each kind: a status, or what happened to the connection."""
 
     def add(self, method: str, path: str, fault: Fault, times: int = 1) -> None:
         """For the next `times` requests with the method whose path holds the regular expression `path`."""
@@ -81,7 +84,9 @@ class Faults:
         for rule in self._rules:
             if rule.left and rule.method == request.method and rule.path.search(request.path):
                 rule.left -= 1
-                return rule.fault
+                fault = rule.fault
+                self.struck[str(fault.status) if isinstance(fault, Answer) else type(fault).__name__] += 1
+                return fault
         return None
 
 

@@ -13,6 +13,7 @@ async with StandIn() as discord:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
@@ -137,6 +138,11 @@ class StandIn:
     def fail(self, method: str, path: str, fault: Fault, *, times: int = 1) -> None:
         """The next `times` requests whose path holds the regular expression `path` go wrong in this way."""
         self._around.faults.add(method, path, fault, times)
+
+    @property
+    def struck(self) -> Counter[str]:
+        """How many requests went wrong in each way."""
+        return self._around.faults.struck
 
     @property
     def limit(self) -> Limit:

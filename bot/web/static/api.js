@@ -23,13 +23,13 @@ async function request(method, address, body) {
   throw new Refused(answer.error ?? t("Something went wrong in the playground; its log has the details."));
 }
 
-/** A question: its text, its pictures as {blob, name}, and the task that it is. */
+/** A question: its text, its pictures as {blob, name}, and what is known of its task. */
 export function ask({ text, pictures, task }) {
   const form = new FormData();
   form.append("text", text);
-  form.append("mode", task.mode);
-  form.append("labels", JSON.stringify(task.labels));
-  form.append("prefix", task.prefix);
+  for (const [name, value] of Object.entries(task)) {
+    form.append(name, value);
+  }
   for (const { blob, name } of pictures) {
     form.append("photo", blob, name);
   }

@@ -74,7 +74,7 @@ export class Conversation {
   }
 
   showAnswer(answer) {
-    const exchange = this.#exchanges.get(answer.question);
+    const exchange = this.#exchanges.get(answer.request);
     if (!exchange) {
       return;
     }

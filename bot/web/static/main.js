@@ -72,7 +72,7 @@ api.listen(
       showModel(model);
       composer.examples.show(examples);
       if (!settingsAreShown) {
-        composer.task.chosen = settings;
+        composer.task.begin(settings);
         composer.refresh();
         settingsAreShown = true;
       }

@@ -22,10 +22,12 @@ function shape(name, attributes, text) {
   return node;
 }
 
-/** The least of 1, 2, 5, 10, 20, … that is not below `value`. */
+const STEPS = [1, 2, 3, 4, 5, 6, 8, 10];
+
+/** The least of the round numbers 1, 2, 3, 4, 5, 6, 8, 10, 20, … that is not below `value`. */
 function rounded(value) {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value * 0.999);
+  return STEPS.map((step) => step * power).find((step) => step >= value * 0.999);
 }
 
 export class Plot {

@@ -16,6 +16,8 @@ const WITH_QUESTION = new Set(["chat", "vqa"]);
 
 export class Task {
   hasExamples = false;
+  #hasBegun = false;
+  #touched = new Set(); // fields in which somebody has chosen or written something
 
   constructor(onChange) {
     this.mode = byId("mode");
@@ -30,18 +32,36 @@ export class Task {
       }
     });
     this.labels.addEventListener("input", onChange);
+    for (const field of [this.mode, this.labels, this.prefix]) {
+      field.addEventListener("input", () => this.#touched.add(field));
+    }
   }
 
-  /** The task as it is sent. */
+  /** The task as it is sent: the fields of which it is known what shall stand in them. */
   get chosen() {
-    return { mode: this.mode.value, labels: this.#listed, prefix: this.prefix.value };
+    const fields = [
+      [this.mode, { mode: this.mode.value }],
+      [this.labels, { labels: JSON.stringify(this.#listed) }],
+      [this.prefix, { prefix: this.prefix.value }],
+    ];
+    const known = fields.filter(([field]) => this.#hasBegun || this.#touched.has(field));
+    return Object.assign({}, ...known.map(([, value]) => value));
   }
 
-  set chosen({ mode, labels, prefix }) {
-    // A task that only other chats can set up is shown as a conversation.
-    this.mode.value = mode in HINTS ? mode : "chat";
-    this.labels.value = labels.map((label) => (/[,،、，"]/.test(label) ? `"${label.replaceAll('"', '""')}"` : label)).join(", ");
-    this.prefix.value = prefix ?? "";
+  /** Shows what was saved, but where somebody was quicker than the page got it. */
+  begin({ mode, labels, prefix }) {
+    const saved = new Map([
+      // A task that only other chats can set up is shown as a conversation.
+      [this.mode, mode in HINTS ? mode : "chat"],
+      [this.labels, labels.map((label) => (/[,،、，"]/.test(label) ? `"${label.replaceAll('"', '""')}"` : label)).join(", ")],
+      [this.prefix, prefix ?? ""],
+    ]);
+    for (const [field, value] of saved) {
+      if (!this.#touched.has(field)) {
+        field.value = value;
+      }
+    }
+    this.#hasBegun = true;
     this.#showFields();
   }
 

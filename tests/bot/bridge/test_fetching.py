@@ -141,6 +141,14 @@ def test_a_redirect_elsewhere_is_refused(target: str) -> None:
     assert asked == 1
 
 
+@pytest.mark.parametrize("target", ["http://[::1", "http://127.0.0.1:99999999/a.png", "//127.0.0.1:port/"])
+def test_a_redirect_to_what_is_no_address_is_said(target: str) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": target})
+
+    assert "could not be loaded" in reason(fetch(handler))
+
+
 def test_redirects_in_a_circle_end() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         raise web.HTTPFound(request.path)

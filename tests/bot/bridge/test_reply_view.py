@@ -5,13 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import discord
 import pytest
 
+from bot.bridge.answer_messages import AnswerMessages
+from bot.bridge.buttons import Controls
 from bot.bridge.reply_view import final_contents
 from bot.conversation import run
+from bot.conversation.messages import Person, Place, PlaceKind
+from bot.conversation.requests import Request, RequestState
 from tests.bot.discord_world import World, picture, tell
 
 HOUR_S = 3600
+
+
+def nonces(world: World) -> set[str]:
+    """Of the messages that were posted; Discord may remember those that are gone."""
+    return {body["nonce"] for body in world.requests("POST", "/messages")}
 
 
 def test_an_answer_older_than_an_hour_is_given_in_a_new_message(tmp_path: Path) -> None:
@@ -25,8 +35,7 @@ def test_an_answer_older_than_an_hour_is_given_in_a_new_message(tmp_path: Path) 
         assert new.content == "Two."
         assert new.reference is not None
         assert new.reference.message_id == question.id
-        nonces = [body["nonce"] for body in world.requests("POST", "/messages")]
-        assert len(set(nonces)) == len(nonces)
+        assert len(nonces(world)) == 2
         await world.bob.send(world.channel, "go on", reply_to=new)
         assert "Two." in world.engine.shown(2)
 
@@ -93,6 +102,28 @@ def test_an_answer_that_was_deleted_while_the_bot_was_away_is_posted_anew(tmp_pa
         world.env.backend.subscribers[:] = held
         await world.restart()
         assert world.answer().content == "A red square."
+        assert len(nonces(world)) == 2
+
+    tell(tmp_path, story)
+
+
+def test_a_part_that_was_taken_away_is_posted_anew(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        place = Place(world.channel.id, PlaceKind.CHANNEL, world.guild.id)
+        messages = AnswerMessages(
+            world.client.audience.channel(place),
+            Request(1, place, Person(2, "Alice"), RequestState.RUNNING),
+            world.store,
+            ping_author=True,
+            own_id=world.client.own_id,
+            nonce_salt="-",
+            now=discord.utils.utcnow,
+            can_reply=False,
+        )
+        for contents in (["one", "two"], ["the model is away"], ["one", "two"]):
+            await messages.show(contents, Controls(finished=False))
+            assert [each.content for each in world.answers()] == contents
+        assert len(nonces(world)) == 3
 
     tell(tmp_path, story)
 

@@ -38,6 +38,12 @@ from bot.languages.words import sentence
         ("2002:7f00:1::", False),
         ("64:ff9b::7f00:1", False),
         ("64:ff9b::a00:1", False),
+        ("64:ff9b::a29f:85e9", True),
+        ("64:ff9b:1::1", False),
+        ("fec0::1", False),
+        ("::7f00:1", False),
+        ("::ffff:0:7f00:1", False),
+        ("2001::1", False),
     ],
 )
 def test_which_addresses_are_public(address: str, expected: bool) -> None:

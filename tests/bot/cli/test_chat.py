@@ -196,6 +196,23 @@ def test_continue_goes_on_with_what_was_cut_off(talk) -> None:
     assert "Assistant:A red square." in engine.shown(2)
 
 
+@pytest.mark.parametrize("nothing", [PromptError("Too long."), EngineError("It failed."), FakeEngine.CTRL_C])
+@pytest.mark.parametrize("command", ["/again", "/continue"])
+def test_where_no_other_answer_comes_the_last_one_stays(nothing: object, command: str, talk) -> None:
+    engine = FakeEngine(Cut("A red"), nothing, Cut(" square"), "Yes.")
+    face = talk(engine, ["what?", command, "/continue", "sure?"])
+    assert len(face.hints) == 1
+    assert engine.shown(2).endswith("User: what?</u>\nAssistant:A red")
+    assert "Assistant:A red square" in engine.shown(3)
+
+
+def test_another_answer_takes_no_picture_from_the_next_message(talk, draw: Draw) -> None:
+    engine = FakeEngine("One.", "Two.", "Three.")
+    face = talk(engine, ["hello", f"/image {draw('a.png')}", "/again", "what is this?"])
+    assert face.waiting == [0, 0, 1, 1, 0]
+    assert [engine.pictures(number) for number in range(3)] == [0, 0, 1]
+
+
 def test_help_lists_every_command(talk) -> None:
     [text] = talk(FakeEngine(), ["/help"]).hints
     for command in ("/image", "/new", "/help", "/quit"):

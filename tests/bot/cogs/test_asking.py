@@ -9,6 +9,8 @@ import pytest
 
 from bot.conversation.channel_settings import Mode
 from bot.conversation.limits import Limits
+from bot.conversation.notes import UNABLE
+from bot.store.errors import StoreError
 from tests.bot.cogs.speaking import ATTACHED, mode, moderator, text_of, told
 from tests.bot.discord_world import World, picture, tell
 
@@ -57,6 +59,20 @@ def test_what_is_no_picture_is_said_privately(tmp_path: Path) -> None:
         assert result.followups[0].content.startswith("I could not use a.txt. This is not a picture")
         assert world.channel.history() == []
         assert world.engine.asked == []
+
+    tell(tmp_path, story)
+
+
+def test_a_question_that_cannot_be_taken_in_does_not_stay(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        async def full(*_: object, **__: object) -> None:
+            raise StoreError("the disk is full")
+
+        world.store.open_request = full  # type: ignore[assignment]
+        result = await world.alice.slash(world.channel, "ask", picture=ATTACHED, question="what is this?")
+        assert [each.ephemeral for each in result.followups] == [True]
+        assert result.followups[0].content == UNABLE
+        assert world.channel.history() == []
 
     tell(tmp_path, story)
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import discord
 import pytest
 
-from bot.conversation.messages import Message
+from bot.conversation.keeping import Owners
+from bot.conversation.messages import Message, Scope, StoredPhoto
+from bot.conversation.photos import normalise
 from tests.bot.discord_world import World, picture, tell
 
 
@@ -148,7 +151,71 @@ def test_what_was_deleted_meanwhile_is_forgotten(tmp_path: Path) -> None:
     tell(tmp_path, story)
 
 
-def test_where_the_history_may_not_be_read_nothing_counts_as_deleted(tmp_path: Path) -> None:
+def test_however_long_ago_it_was_said_it_is_noticed_that_it_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("bot.bridge.absence", "bot.cogs.deletions"):
+        monkeypatch.setattr(f"{module}.PAGE", 3)
+    monkeypatch.setattr("bot.cogs.deletions.PAUSE_S", 0)
+
+    async def story(world: World) -> None:
+        shown = await world.bob.send(world.channel, "my cat", attachments=[("cat.png", picture())])
+        owners = Owners(world.bob.id, world.alice.id, shown.id)
+        photo = normalise(picture(), "cat.png")
+        assert isinstance(photo, StoredPhoto)
+        await world.store.add_example(Scope(world.channel.id), photo, "A cat.", owners)
+        asked = [await world.ask(f"question {number}") for number in range(8)]
+        for number in range(8):  # of these nothing is kept
+            await world.bob.send(world.channel, f"chatter {number}")
+        other = world.guild.create_text_channel("other")
+        elsewhere = await world.alice.send(other, f"{world.mention} and here?")
+        for number in range(8):
+            chatter = await world.bob.send(other, f"chatter {number}")
+        await world.store.mark_seen(other.id, chatter.id)
+        private = await world.alice.send_dm("in private")
+        answers = world.answers()
+        with offline(world):
+            for gone in (asked[0], asked[4], answers[6], shown):
+                world.env.backend.delete_message(world.channel.id, gone.id)
+            world.env.backend.delete_message(private.channel.id, private.id)
+            world.env.backend.delete_message(other.id, elsewhere.id)
+            await world.bob.send(other, "more chatter")
+        await world.restart()
+        left = [one.id for one in asked if await world.store.message(one.id) is not None]
+        assert left == [one.id for number, one in enumerate(asked) if number not in (0, 4)]
+        assert await world.store.message(answers[6].id) is None
+        assert await world.store.message(private.id) is None
+        assert await world.store.message(elsewhere.id) is None
+        assert await world.store.examples([Scope(world.channel.id)]) == []
+
+    tell(tmp_path, story)
+
+
+def test_a_thread_that_was_deleted_meanwhile_is_forgotten_however_old_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.cogs.catch_up.THREADS_STAY_OPEN", timedelta(seconds=-1))
+    monkeypatch.setattr("bot.cogs.deletions.PAUSE_S", 0)
+
+    async def story(world: World) -> None:
+        await world.ask("what?", picture())
+        thread = world.thread()
+        said = await world.alice.send(thread, "and now?")
+        with offline(world):
+            world.env.backend.delete_channel(thread.id)
+        await world.restart()
+        assert await world.store.message(said.id) is None
+
+    tell(tmp_path, story)
+
+
+def test_where_the_history_may_not_be_read_nothing_counts_as_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(_channel: object, **_: object) -> AsyncIterator[discord.Message]:
+        for message in ():
+            yield message
+
     async def story(world: World) -> None:
         me = world.client.user
         assert me is not None
@@ -156,6 +223,9 @@ def test_where_the_history_may_not_be_read_nothing_counts_as_deleted(tmp_path: P
             "forgetful", overwrites={me: discord.PermissionOverwrite(read_message_history=False)}
         )
         kept = await world.alice.send(channel, f"{world.mention} what?")
+        await world.restart()
+        await world.store.mark_seen(channel.id, kept.id + 100)
+        monkeypatch.setattr(discord.abc.Messageable, "history", nothing)  # as Discord shows it then
         await world.restart()
         assert await world.store.message(kept.id) is not None
 

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from bot.conversation.messages import Place, PlaceKind
+from bot.store.errors import StoreError
 from tests.bot.discord_world import World, picture, tell
 
 LONG = "word " * 500
@@ -109,6 +113,39 @@ def test_what_is_deleted_in_bulk_is_forgotten(tmp_path: Path) -> None:
         await world.alice.send(thread, "and now?")
         assert "word0" not in world.engine.shown(3)
         assert "word1" not in world.engine.shown(3)
+
+    tell(tmp_path, story)
+
+
+def test_what_is_deleted_while_the_database_cannot_be_written_is_forgotten_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bot.cogs.changes.RETRY_AFTER_S", (0.0,))
+    failures = ["the disk is full", "still full"]
+
+    def failing(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def called(*arguments: int) -> None:
+            if failures:
+                raise StoreError(failures.pop(0))
+            await method(*arguments)
+
+        return called
+
+    async def story(world: World) -> None:
+        question = await world.ask("what?")
+        monkeypatch.setattr(world.store, "forget_message", failing(world.store.forget_message))
+        await world.alice.delete(question)
+        await world.env.settle()
+        assert await world.store.message(question.id) is None
+        assert world.answers() == []
+        await world.ask("and this?")
+        failures.append("full again")
+        monkeypatch.setattr(world.store, "forget_server", failing(world.store.forget_server))
+        world.env.backend.emit("GUILD_DELETE", {"id": str(world.guild.id)})
+        await world.env.settle()
+        assert await world.store.servers() == []
+        assert failures == []
+        assert caplog.text.count("it is tried again") == 3
 
     tell(tmp_path, story)
 

@@ -156,7 +156,8 @@ def test_what_is_kept_and_for_how_long_is_told(tmp_path: Path) -> None:
         assert shown.ephemeral
         [embed] = shown.embeds
         fields = {field.name: field.value for field in embed.fields}
-        assert fields["For how long"] == "What is said here is forgotten after 30 days."
+        examples = "Examples and settings stay until they are removed."
+        assert fields["For how long"] == f"What is said here is forgotten after 30 days. {examples}"
         assert fields["Of you"] == "1 message, 1 picture, and 1 answer"
         assert "</forget me:" in fields["What you can do"]
         assert fields["The whole policy"] == "<https://bot.example/privacy>"
@@ -166,7 +167,7 @@ def test_what_is_kept_and_for_how_long_is_told(tmp_path: Path) -> None:
         assert shown is not None
         [embed] = shown.embeds
         fields = {field.name: field.value for field in embed.fields}
-        assert fields["For how long"] == "What is said here is forgotten after 7 days."
+        assert fields["For how long"] == f"What is said here is forgotten after 7 days. {examples}"
         assert fields["Of you"] == "Nothing"
         assert "</optin:" in fields["What you can do"]
 

@@ -170,7 +170,7 @@ class View:
 
     async def recorded(self) -> None:
         assert self.recorded_as is None, "it is told so once"
-        request = await self.store.request_of_question(self.request.question_id)
+        request = await self.store.request_of_question(self.request.id)
         self.recorded_as = None if request is None else request.state
 
     async def suspend(self) -> None:

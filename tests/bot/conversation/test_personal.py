@@ -10,8 +10,9 @@ import pytest
 
 from bot.conversation import run
 from bot.conversation.channel_settings import History
+from bot.conversation.messages import Message
 from bot.conversation.personal import Amount
-from bot.conversation.requests import RequestState
+from bot.conversation.requests import Request, RequestState
 from bot.conversation.retention import retention
 from bot.store.errors import StoreError
 from bot.store.repository import SqlStore
@@ -43,6 +44,26 @@ async def test_a_person_is_forgotten_while_answers_are_under_way(folder: Path, c
         assert it.engine.pictures(-1) == 0
         assert not it.service._answerer._prompter._album._decoded._entries
         assert b"What is it?" not in everything_in(folder)
+
+
+@on_loop
+async def test_what_was_forgotten_is_not_read_back_from_the_chat(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock) as it:
+        await it.set(CHANNEL, history=History.ALL)
+        asked = clock.message("What is it?", "red", place=CHANNEL, mentions_bot=True)
+        await it.answered(await it.receive(asked))
+        await it.service.erasing.forget_person(ANNA.id)
+        since = clock.message("Nobody asked me yet.", place=CHANNEL, author=BEN)
+
+        async def earlier() -> list[Message]:
+            return [since, asked]
+
+        question = clock.message("And this?", place=CHANNEL, author=BEN, mentions_bot=True)
+        request = await it.service.receive(question, it.chat, earlier=earlier)
+        assert isinstance(request, Request)
+        await it.answered(request)
+        assert "Nobody asked me yet." in it.engine.shown(-1)
+        assert await it.store.kept_of(ANNA.id) == Amount()
 
 
 @on_loop

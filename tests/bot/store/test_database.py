@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -145,6 +146,23 @@ async def test_how_the_connections_are_set_up(tmp_path: Path) -> None:
                     "busy_timeout": 30_000,
                     "secure_delete": 1,
                 }
+
+
+def modes_in(folder: Path) -> list[int]:
+    return [stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere files have other rights")
+@on_loop
+async def test_nobody_else_can_read_what_people_said(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        async with open_store(tmp_path) as store:
+            await store.record_message(said(1), [], addressed=False)
+            modes = modes_in(tmp_path)
+    finally:
+        os.umask(before)
+    assert modes == [0o600] * 3
 
 
 @on_loop

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import traceback
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -77,6 +78,16 @@ async def test_a_full_disk(tmp_path: Path) -> None:
             await writing_fails(store, "the disk is full: make room")
         with each_connection_runs(store, "max_page_count = 100000"):
             await writing_works(store)
+
+
+@on_loop
+async def test_an_error_does_not_tell_what_people_said(tmp_path: Path) -> None:
+    async with open_store(tmp_path) as store:
+        with each_connection_runs(store, "max_page_count = 10"), pytest.raises(StoreError) as caught:
+            await store.record_message(said(1, "word " * 30_000), [], addressed=False)
+    logged = "".join(traceback.format_exception(caught.value))
+    assert "INSERT INTO messages" in logged
+    assert "word word" not in logged
 
 
 @on_loop

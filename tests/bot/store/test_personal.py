@@ -192,6 +192,18 @@ async def test_each_server_has_its_retention_time(tmp_path: Path) -> None:
 
 
 @on_loop
+async def test_an_example_outlives_the_message_that_showed_it(tmp_path: Path) -> None:
+    async with open_store(tmp_path) as store:
+        await store.record_message(said(1), [RED], addressed=False)
+        await store.add_example(CHANNEL.scopes[0], RED, "Red.", Owners(ANNA.id, BEN.id, message_id=1))
+        assert await store.forget_expired(created_at(40 * DAY), 30) == Amount(messages=1)
+        [example] = await store.examples(CHANNEL.scopes)
+        assert await store.photo_data(example.photo.sha256) == RED.data
+        await store.forget_person(ANNA.id)
+        assert await store.photo_data(example.photo.sha256) is None
+
+
+@on_loop
 async def test_much_expires_in_several_transactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.store.personal.AT_A_TIME", 10)
     async with open_store(tmp_path) as store:

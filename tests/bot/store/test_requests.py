@@ -27,7 +27,7 @@ from tests.bot.store.stores import (
 async def test_a_message_has_one_request(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         request = await asked(store, said(10))
-        assert request == Request(request.id, 10, CHANNEL, ANNA, RequestState.WAITING)
+        assert request == Request(10, CHANNEL, ANNA, RequestState.WAITING)
         assert await store.open_request(said(10), []) is None
         assert await store.request_of_question(10) == request
         assert await store.request_of_question(11) is None

@@ -1,6 +1,7 @@
-"""Takes the pictures of the playground that the documentation shows: python -m tests.bot.web.screenshots docs
+"""Takes the pictures that the documentation shows: python -m tests.bot.web.screenshots docs [status]
 
-It needs Debian's chromium; the answers are the built-in model's.
+Those of the playground, or that of the status page after a quarter of an hour of questions. It needs Debian's
+chromium; the answers are the built-in model's.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from bot.web.samples import sample_drawing
 from inference import load_engine
 from tests.bot.web.chromium import CHROMIUM, FLAGS
 from tests.bot.web.playgrounds import playground
+from tests.bot.web.traffic import busy_bot
 
 WIDE = {"viewport": {"width": 1080, "height": 840}, "device_scale_factor": 1.5}
+BROAD = {"viewport": {"width": 1240, "height": 800}, "device_scale_factor": 1.5}
 NARROW = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
 SEED = 20
 
 
-async def main(folder: Path) -> None:
+async def playgrounds(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as store:
         engine = await load_engine("demo")
         async with playground(engine, Path(store)) as url, async_playwright() as playwright:
@@ -36,6 +39,17 @@ async def main(folder: Path) -> None:
             ):
                 picture = await _talk(browser, url, device | {"color_scheme": scheme})
                 _write(picture, folder / f"{name}.png")
+            await browser.close()
+
+
+async def status(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as store:
+        async with busy_bot(Path(store)) as url, async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            page = await browser.new_page(color_scheme="dark", **BROAD)  # type: ignore[arg-type]
+            await page.goto(f"{url}/status")
+            await expect(page.locator(".plot .stroke").first).to_be_visible()
+            _write(await page.screenshot(full_page=True), folder / "status.png")
             await browser.close()
 
 
@@ -64,4 +78,5 @@ def _write(picture: bytes, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    take = status if sys.argv[2:] == ["status"] else playgrounds
+    asyncio.run(take(Path(sys.argv[1])))

@@ -6,7 +6,7 @@ from bot.conversation.messages import Person, Place, PlaceKind
 from bot.conversation.requests import Outcome, Request, RequestState
 from bot.web.shown import Answer
 
-REQUEST = Request(1, 1, Place(2, PlaceKind.WEB), Person(3, "You"), RequestState.DONE)
+REQUEST = Request(1, Place(2, PlaceKind.WEB), Person(3, "You"), RequestState.DONE)
 
 
 @pytest.mark.parametrize(

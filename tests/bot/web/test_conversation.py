@@ -37,7 +37,7 @@ async def test_an_answer_streams_in_and_is_kept(tmp_path: Path) -> None:
         question = await page.next("question")
         assert question["text"] == "What is this?"
         half = await page.until(lambda answer: answer["text"] != "")
-        assert (half["state"], half["text"], half["question"]) == ("running", "A red", question["id"])
+        assert (half["state"], half["text"], half["request"]) == ("running", "A red", question["id"])
         go_on.set()
         whole = await page.until(is_over)
         assert (whole["state"], whole["text"], whole["notes"]) == ("done", "A red square.", [])
@@ -229,7 +229,7 @@ async def test_nobody_sees_or_stops_what_another_browser_asked(tmp_path: Path) -
 async def test_a_new_conversation_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
     engine = FakeEngine("A red square.", ["Half", asyncio.Event()])
     async with playground(engine, tmp_path) as url, visitor(url) as anna:
-        question = (await anna.finished("What is this?", RED))["question"]
+        question = (await anna.finished("What is this?", RED))["request"]
         photo = (await anna.conversation())["exchanges"][0]["question"]["photos"][0]
         async with anna.listening() as page:
             await anna.ask("Go on")

@@ -23,11 +23,13 @@ from bot.conversation import notes, reviving
 from bot.conversation.requests import Outcome, RequestState
 from bot.settings.sections import DiscordSettings, ModelSettings, Settings, StoreSettings, WebSettings
 from bot.store import database, probing
+from bot.web.health import Health
 from bot.web.metrics import Metrics
 from bot.web.serving import bind
 from inference.errors import CheckpointError, EngineError
 from inference.prompt import Prompt
 from inference.surface import Options
+from tests.bot.conversation.chats import on_loop
 from tests.fake_engine import FakeEngine
 from tests.standin.connection import Connection
 from tests.standin.standin import StandIn
@@ -328,3 +330,23 @@ def test_the_speed_and_the_cache_of_answers() -> None:
     }
     assert found["idefics_bot_tokens_per_second_sum", ()] == 10.0
     assert found["idefics_bot_tokens_total", ("cached",)] == 30
+
+
+@on_loop
+async def test_however_many_ask_at_once_each_thing_is_looked_at_once() -> None:
+    looked, held = 0, asyncio.Event()
+
+    async def slow() -> bool:
+        nonlocal looked
+        looked += 1
+        await held.wait()
+        return looked == 1
+
+    health = Health({"slow": slow}, Metrics())
+    asking = [asyncio.create_task(health.results()) for _ in range(5)]
+    await asyncio.sleep(0)
+    asking[0].cancel()  # whoever asked first has gone
+    held.set()
+    assert await asyncio.gather(*asking[1:]) == [{"slow": True}] * 4
+    assert await health.results() == {"slow": False}
+    assert looked == 2

@@ -208,6 +208,34 @@ async def test_tasks_with_their_inputs_on_a_phone(tmp_path: Path) -> None:
 
 
 @on_loop
+async def test_who_is_quicker_than_the_page_keeps_what_was_chosen_and_what_was_saved(tmp_path: Path) -> None:
+    async with browsing(FakeEngine("cat", "A red square.", "Yes."), tmp_path) as page:
+        await page.get_by_label("Task").select_option("prompted-caption")
+        await page.get_by_label("Begins with").fill("Behold:")
+        await upload(page, drawing("red"))
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.locator(".answer-text")).to_have_count(1)
+        held = asyncio.Event()
+
+        async def hold(route: Any) -> None:
+            await held.wait()
+            await route.continue_()
+
+        await page.route("**/events", hold)
+        await page.reload()
+        await ask(page, "Is that so?")  # nothing is known of the task yet, so nothing is changed
+        await page.get_by_label("Task").select_option("story")
+        held.set()
+        await expect(page.locator(".answer-text")).to_have_count(2)
+        assert await page.get_by_label("Task").input_value() == "story"
+        assert await page.locator("#prefix").input_value() == "Behold:"
+        await page.unroute("**/events")
+        await page.reload()
+        await expect(page.locator(".answer-text")).to_have_count(2)
+        await expect(page.get_by_label("Task")).to_have_value("prompted-caption")
+
+
+@on_loop
 async def test_right_to_left_text_runs_that_way(tmp_path: Path) -> None:
     async with browsing(FakeEngine("مربع أحمر.", "A square."), tmp_path) as page:
         await upload(page, drawing("red"))

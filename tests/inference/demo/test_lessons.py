@@ -11,10 +11,12 @@ from inference.demo import questions, smalltalk
 from inference.demo.conversations import conversation
 from inference.demo.few_shots import few_shot
 from inference.demo.lesson import SLOT, Lesson, Taught
-from inference.demo.lessons import single_task
+from inference.demo.lessons import captioning, single_task
 from inference.demo.wording import caption, place
 from inference.demo.world import COLOURS, SHAPES, Scene, Thing, random_scene
+from inference.loading import DEMO_FOLDER
 from inference.prompt import END_OF_UTTERANCE
+from inference.tokenizer import load_tokenizer
 
 SCENE = Scene(
     (
@@ -51,9 +53,18 @@ def test_answers_are_true() -> None:
     assert answers(questions.what_beside, "above the fish") == {"a red circle and a blue star"}
     assert answers(questions.what_beside, "under the circle") == {"a blue star and a blue fish"}
     assert answers(questions.what_beside, "to the left of the circle") == {"nothing"}
+    assert {question.sentence for question in asked(questions.what_beside, "under the circle")} == {
+        "Below the circle there is a small blue star on the right and a big blue fish at the bottom."
+    }
     assert absent(questions.what_beside) > {"no boat"}
     assert answers(questions.describe_one, "the star") == {"small and blue"}
     assert answers(questions.which_shapes, "") == {"circle, star and fish"}
+    assert answers(questions.title, "") == {"a circle, a star and a fish"}
+    assert answers(questions.how_many_kinds, "colours") == {"2"}
+    assert answers(questions.how_many_kinds, "shapes") == {"3"}
+    assert answers(questions.of_family, "animal") == {"a blue fish"}
+    assert answers(questions.of_family, "plant") == {"no plant"}
+    assert answers(questions.extreme, "(things are|is) small") == {"blue star"}
     assert answers(questions.which_colours, "") == {"red and blue"}
     assert answers(questions.extreme, "smallest") == {"blue star"}
     assert answers(questions.extreme, "biggest") == {"red circle and blue fish"}
@@ -141,8 +152,49 @@ def test_follow_ups_lean_on_the_turn_before() -> None:
     assert texts["And its colour?"] == "The star is blue."
     assert texts["Is it big?"] == "No, the star is small."
     assert texts["And the fish?"] == "The fish is at the bottom."
+    assert texts["What else?"] == (
+        "There is also a big red circle in the top left and a big blue fish at the bottom."
+    )
     nothing = questions.count(SCENE, random.Random(0))
     assert questions.follow_up(nothing, SCENE, random.Random(0)) is None
+
+
+def follow_ups(before: questions.Question) -> dict[str, questions.Question]:
+    found = [questions.follow_up(before, SCENE, random.Random(seed)) for seed in range(200)]
+    return {question.text: question for question in found if question is not None}
+
+
+def test_once_all_is_told_there_is_nothing_else() -> None:
+    before = questions.describe(SCENE, random.Random(0))
+    assert follow_ups(before)["Anything else?"].sentence == "That is all I see."
+    star = questions.colour(SCENE, random.Random(0), SCENE.things[1])
+    assert star is not None
+    rest = follow_ups(star)["What else is there?"]
+    assert follow_ups(rest)["What else is there?"].sentence == "That is all I see."
+    assert follow_ups(rest)["And their colours?"].sentence == "The circle is red and the fish is blue."
+
+
+def test_what_else_after_a_thing_that_is_not_there_tells_everything() -> None:
+    before = next(question for question in asked(questions.colour, "the cat"))
+    told = follow_ups(before)["What else?"].sentence
+    assert told.startswith("There is a big red circle")
+    assert "star" in told
+    assert "fish" in told
+
+
+def test_several_that_were_told_of_have_their_colours() -> None:
+    before = questions.describe(SCENE, random.Random(0))
+    assert follow_ups(before)["And its colour?"].sentence == (
+        "The circle is red, the star is blue and the fish is blue."
+    )
+
+
+def test_what_no_lesson_shows_is_not_taken_for_what_one_does() -> None:
+    known = {*SHAPES, *COLOURS}
+    for question in asked(questions.unfamiliar, ""):
+        subject = re.sub(r"^.*\b(?:a|an|the|any|many) (\w+).*$", r"\1", question.text)
+        assert subject not in known
+        assert subject not in {"picture", "image"}, question.text
 
 
 def test_captions_fit_into_ten_tokens_of_whole_words() -> None:
@@ -249,6 +301,30 @@ def test_few_shot_answers_follow_the_examples() -> None:
         if "Fact" not in example and "fact" not in example and "know" not in example:
             swapped = example.replace(shown, "circle").replace(shown.capitalize(), "Circle")
             assert answer.text == swapped
+
+
+def test_few_shot_answers_fit_into_the_tasks_room() -> None:
+    tokenizer = load_tokenizer(DEMO_FOLDER)
+    rng = random.Random(6)
+    scenes = [random_scene(rng) for _ in range(40)]
+    sizes = set[int]()
+    for _ in range(400):
+        at = rng.randrange(40)
+        lesson = few_shot(scenes, at, rng)
+        if lesson is not None:
+            answer = lesson.items[-1]
+            assert isinstance(answer, Taught)
+            assert len(tokenizer(answer.text, add_special_tokens=False).input_ids) < 30, answer.text
+            sizes.add(len(scenes[at].things))
+    assert sizes == {1, 2, 3, 4}
+
+
+def test_captions_of_what_is_no_drawing_fit_into_the_tasks_room() -> None:
+    tokenizer = load_tokenizer(DEMO_FOLDER)
+    lesson = captioning(None, 0, random.Random(0))
+    answer = lesson.items[-1]
+    assert isinstance(answer, Taught)
+    assert len(tokenizer(answer.text, add_special_tokens=False).input_ids) < 10
 
 
 def test_small_talk_has_one_reply_for_each_text() -> None:

@@ -7,7 +7,15 @@ from collections import Counter
 
 import numpy as np
 
-from inference.demo.drawing import clean_style, disturbed_style, draw_placed, draw_scene, place_things
+from inference.demo.drawing import (
+    Style,
+    clean_style,
+    disturbed_style,
+    draw_placed,
+    draw_scene,
+    place_things,
+)
+from inference.demo.pen import by_hand
 from inference.demo.shades import background_shade, colour_shade, distance
 from inference.demo.shapes import OUTLINES
 from inference.demo.undrawn import undrawn_picture
@@ -39,6 +47,29 @@ def test_a_thing_is_drawn_in_its_colour_at_its_place() -> None:
         assert int(3 * x / width) == thing.column
         extent = np.ptp(np.argwhere(red)[:, 1]) / width
         assert (extent < 0.21) == (thing.size == "small")
+
+
+def test_a_thing_in_lines_is_not_filled() -> None:
+    rng = random.Random(4)
+    for shape in ("circle", "square", "heart", "house"):
+        scene = Scene((Thing(shape, "red", "big", 4),), "white")
+        style = Style(200, 200, pen=0.02, wobble=0.05, jitter=0.0)
+        picture = np.asarray(draw_scene(scene, style, rng)).astype(int)
+        red = picture[..., 0] - picture[..., 1] > 100
+        assert 0.005 < red.mean() < 0.15, shape
+        # What is not line is paper: there is no other shade.
+        assert len(np.unique(picture.reshape(-1, 3), axis=0)) == 2
+
+
+def test_a_line_by_hand_strays_but_little_and_is_one_piece() -> None:
+    square = [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)]
+    straight = np.array(by_hand(square, 0.0, random.Random(0)))
+    for seed in range(50):
+        line = np.array(by_hand(square, 0.2, random.Random(seed)))
+        strayed = np.abs(line - straight)
+        assert 0.01 < strayed.max() <= 0.1
+        steps = np.linalg.norm(np.diff(line, axis=0, append=line[:1]), axis=1)
+        assert steps.max() < 0.3
 
 
 def test_things_do_not_cover_each_other() -> None:

@@ -28,15 +28,15 @@ MUTATIONS = [
     ),
     Mutation(
         "the gate is dropped for tokens that see no picture, in reading",
-        "attention.py",
+        "gathered.py",
         ".masked_fill(~self.sees[:, None, None], 0.0)",
         "",
         "mixed_arrivals and CPU",
     ),
     Mutation(
         "the gate is dropped for tokens that see no picture, in decoding",
-        "attention.py",
-        "return attended.masked_fill((lengths == 0)[:, None, None], 0.0)",
+        "gathered.py",
+        "return attended if self.blind is None else attended.masked_fill(self.blind, 0.0)",
         "return attended",
         "mixed_arrivals and CPU",
     ),
@@ -77,9 +77,9 @@ MUTATIONS = [
     ),
     Mutation(
         "in decoding a token sees one too many",
-        "attention.py",
-        "device=lengths.device) < lengths.clamp(min=1)[:, None]",
-        "device=lengths.device) <= lengths.clamp(min=1)[:, None]",
+        "gathered.py",
+        "mask = tokens < lengths.clamp(min=1)[:, None]",
+        "mask = tokens <= lengths.clamp(min=1)[:, None]",
         "mixed_arrivals and CPU",
     ),
     Mutation(
@@ -99,8 +99,8 @@ MUTATIONS = [
     Mutation(
         "positions are off by one in decoding",
         "rows.py",
-        "positions = (lengths - 1).clamp(min=0)",
-        "positions = lengths",
+        "positions = (self.lengths[:rows] - 1).clamp(min=0)",
+        "positions = self.lengths[:rows].clone()",
         "mixed_arrivals and CPU",
     ),
     Mutation(
@@ -214,6 +214,41 @@ MUTATIONS = [
         "for device, count in Counter(layers).items()",
         "for device, count in [(layers[-1], len(layers) // 2)]",
         "of_several_devices",
+    ),
+    Mutation(
+        "who waits for pages has all that is remembered forgotten",
+        "context.py",
+        "if pages > self.pool.free and pages > self.pool.free + self.prefixes.only_remembered():",
+        "if pages > self.pool.free and not self.prefixes.forget():",
+        "forgotten_in_vain or takes_the_last_page or conversation_goes_on",
+    ),
+    Mutation(
+        "a known beginning stands in its own way",
+        "context.py",
+        "return sequence if self._place(sequence, 0, [], tokens, spare) else None",
+        "return None",
+        "takes_the_last_page",
+    ),
+    Mutation(
+        "a share's prompts are read for another's logits",
+        "prefill.py",
+        "apart.append([place - start for place in wanted if start <= place < end])",
+        "apart.append([max(0, place - start - 1) for place in wanted if start <= place < end])",
+        "test_crew",
+    ),
+    Mutation(
+        "a share's pictures go into the first slots",
+        "pictures.py",
+        "first = self._slots[some].to(layer.device)",
+        "first = self._slots[: some.stop - some.start].to(layer.device)",
+        "test_crew",
+    ),
+    Mutation(
+        "a pass's error comes while others still compute",
+        "crew.py",
+        "            wait(others)\n",
+        "            pass\n",
+        "all_works_are_over",
     ),
 ]
 

@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from inference import Options, Prompt
 from inference.engine import dispatch, prefill
+from inference.engine.crew import Crew
 from inference.engine.prefill import Chunk, PromptPasses
 from tests.inference.checkpoints import picture, small_config, small_model
 from tests.inference.engine.stepping import SMALL_MEMORY, Stepped
@@ -39,6 +40,7 @@ def record(stepped: Stepped, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         machine.decoder,
         machine.memory.own,
         machine.memory.picture_layers,
+        Crew(1),
         context=SHAPE["max_position_embeddings"],
         latents=machine.latents,
         graphs=True,

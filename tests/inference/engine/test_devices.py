@@ -13,8 +13,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
-from inference.engine import attention, dispatch, layout, weights
-from inference.engine.attention import DecodeAttention, PrefillAttention, Runs
+from inference.engine import dispatch, layout, weights
+from inference.engine.attention import Attention, DecodeAttention
+from inference.engine.crew import Crew
+from inference.engine.gathered import GatheredRows, GatheredRuns, Runs, SeenByRows
 from inference.engine.model import Decoder
 from inference.engine.pages import PagedLayer, PagedLayers
 from inference.engine.prefill import Chunk, PromptPasses
@@ -138,7 +140,7 @@ def test_prompts_are_read_with_kernels(
 ) -> None:
     kernels(monkeypatch)
     decoder, own, pictures = of(model)
-    passes = PromptPasses(decoder, own, pictures, context=64, latents=4, graphs=False)
+    passes = PromptPasses(decoder, own, pictures, Crew(1), context=64, latents=4, graphs=False)
     logits = passes.read(CHUNKS, [19, 21])
     assert (logits.device, tuple(logits.shape)) == (FIRST, (2, VOCABULARY))
 
@@ -159,7 +161,7 @@ def test_prompts_are_read_without_kernels(
     model: IdeficsForVisionText2Text, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "uses_kernels", lambda _: False)
-    seen = PrefillAttention(
+    seen = GatheredRuns(
         sequences=Runs(numbers(2, 20), numbers(22)),
         table=numbers(2, 2),
         mask=numbers(2, 1, 20, 32).bool(),
@@ -172,12 +174,21 @@ def test_prompts_are_read_without_kernels(
     assert computed(model, 22, seen) == (FIRST, (22, VOCABULARY))
 
 
+def test_a_step_is_computed_without_kernels(
+    model: IdeficsForVisionText2Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "uses_kernels", lambda _: False)
+    whole = SeenByRows(numbers(3, 2), None, None)
+    partly = SeenByRows(numbers(3, 1), numbers(3, 1, 1, 16).bool(), numbers(3, 1, 1).bool())
+    assert computed(model, 3, GatheredRows(numbers(3).long(), whole, partly)) == (FIRST, (3, VOCABULARY))
+
+
 def numbers(*shape: int) -> torch.Tensor:
     return torch.zeros(shape, dtype=torch.int32, device=FIRST)
 
 
 def computed(
-    model: IdeficsForVisionText2Text, tokens: int, seen: attention.Attention
+    model: IdeficsForVisionText2Text, tokens: int, seen: Attention
 ) -> tuple[torch.device, tuple[int, ...]]:
     """Where logits of so many tokens come out, and their shape."""
     decoder, own, pictures = of(model)
@@ -185,14 +196,13 @@ def computed(
     return logits.device, tuple(logits.shape)
 
 
-def test_what_has_no_device_of_its_own_is_made_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_no_device_of_its_own_is_made_where_it_is_needed() -> None:
     """On a GPU without Triton's kernels: here `meta` takes the place of the wrong device."""
-    monkeypatch.setattr(dispatch, "uses_kernels", lambda _: False)
     layer = PagedLayer(*torch.randn(2, 3, 16, 2, 8))
     queries, table, lengths = torch.randn(2, 2, 8), torch.tensor([[1, 2], [0, 0]]), torch.tensor([20, 0])
-    expected = attention.attend_pages(queries, layer, table, lengths)
+    expected = SeenByRows.of(table, lengths).attend(layer, queries)
     with torch.device("meta"):
-        found = attention.attend_pages(queries, layer, table, lengths)
+        found = SeenByRows.of(table, lengths).attend(layer, queries)
     assert torch.equal(found, expected)
 
 

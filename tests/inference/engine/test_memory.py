@@ -7,6 +7,8 @@ from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import Generated, Options, Prompt, PromptError
+from inference.engine.pages import PAGE_SIZE
+from inference.engine.prefixes import Beginning
 from inference.loading import adopt_model
 from tests.inference.checkpoints import picture, small_config, small_model
 from tests.inference.engine.stepping import Stepped, with_pages
@@ -108,6 +110,50 @@ def test_who_waits_for_pages_keeps_none_of_a_known_beginning(
     stepped.finish()
     assert other.reply is not None
     assert waiting.token_ids == Oracle(model, small_tokenizer).answer(PROMPTS[3], max_new_tokens=60)
+
+
+def test_who_waits_for_pages_has_nothing_forgotten_in_vain(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    stepped = Stepped(model, small_tokenizer, with_pages(8))
+    known: Prompt = ["Describe this image. It is"]
+    stepped.ask(known, Options(max_new_tokens=2))
+    stepped.keep_finishing()
+    memory = stepped.engine.machine.memory
+    assert len(memory.prefixes) == 1
+    running = stepped.ask(["Something else"], Options(max_new_tokens=70))[1]
+    stepped.step()
+    waiting = stepped.ask(["And a third thing"], Options(max_new_tokens=70))[1]
+    for _ in range(5):
+        stepped.step()
+    assert len(stepped.engine.running) == 1
+    assert known_tokens(stepped, known) > 0
+    stepped.finish()
+    assert running.reply is not None
+    assert waiting.reply is not None
+
+
+def known_tokens(stepped: Stepped, prompt: Prompt) -> int:
+    """How many tokens of a prompt without pictures are remembered."""
+    encoded = stepped._encoder.encode(prompt)
+    wanted = Beginning.of(encoded.token_ids, encoded.picture_of_token, [])
+    return stepped.engine.machine.memory.prefixes.longest(wanted)[0]
+
+
+def test_a_known_beginning_is_given_up_where_it_takes_the_last_page(
+    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+) -> None:
+    """The page that it ends in is copied before it is free: with all pages needed there is no target."""
+    stepped = Stepped(model, small_tokenizer, with_pages(5))
+    prompt = PROMPTS[3]
+    stepped.ask(prompt, Options(max_new_tokens=2))
+    stepped.keep_finishing()
+    assert len(stepped.engine.machine.memory.prefixes) > 0
+    room = 5 * PAGE_SIZE - len(stepped._encoder.encode(prompt).token_ids)
+    outcome = stepped.ask(prompt, Options(max_new_tokens=room))[1]
+    stepped.finish()
+    assert outcome.reply is not None
+    assert outcome.reply.cached_tokens == 0
 
 
 @pytest.mark.parametrize("prompt", [["A long text without any picture, " * 3], PROMPTS[3]])
