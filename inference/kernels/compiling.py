@@ -10,10 +10,13 @@ import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from importlib.util import find_spec
 from typing import Any
 
 import torch
+
+from inference.kernels.tensor_maps import TensorMap
 
 
 def can_compile() -> bool:
@@ -32,10 +35,10 @@ class Kernel:
     shared: int
     """Bytes of a program's dynamic shared memory."""
 
-    def __call__(self, programs: int, arguments: Sequence[torch.Tensor | int]) -> None:
+    def __call__(self, programs: int, arguments: Sequence[torch.Tensor | int | TensorMap]) -> None:
         """Starts it in torch's current stream, before the kernel in front has ended: see `launching`.
 
-        A tensor's address is a pointer's value, and a number that of an int.
+        A tensor's address is a pointer's value, a number that of an int, and a map's that of a structure.
         """
         from cuda.bindings import driver
 
@@ -49,8 +52,15 @@ class Kernel:
         early.value.programmaticStreamSerializationAllowed = 1
         config.attrs, config.numAttrs = [early], 1
         values = tuple(one.data_ptr() if isinstance(one, torch.Tensor) else one for one in arguments)
-        types = tuple(ctypes.c_void_p if isinstance(one, torch.Tensor) else ctypes.c_int for one in arguments)
+        types = tuple(_type(one) for one in arguments)
         _checked(driver.cuLaunchKernelEx(config, self.function, (values, types), 0))
+
+
+def _type(argument: torch.Tensor | int | TensorMap) -> type | None:
+    """What the bindings are to make of an argument; `None` is a structure that is passed as it is."""
+    if isinstance(argument, TensorMap):
+        return None
+    return ctypes.c_void_p if isinstance(argument, torch.Tensor) else ctypes.c_int
 
 
 def kernel(cubin: bytes, name: str, threads: int, shared: int) -> Kernel:
@@ -66,15 +76,27 @@ def kernel(cubin: bytes, name: str, threads: int, shared: int) -> Kernel:
 
 
 @cache
-def compiled(source: str, architecture: str, definitions: tuple[tuple[str, str | int], ...]) -> bytes:
-    """The machine code (cubin) of `source` for an architecture such as "sm_90", with macros defined.
+def compiled(name: str, architecture: str, definitions: tuple[tuple[str, str | int], ...]) -> bytes:
+    """The machine code (cubin) of a file of this folder for an architecture such as "sm_90".
 
-    Raises `RuntimeError` with NVRTC's log.
+    The file may include the others named `*.cuh`; the definitions are of macros. Raises `RuntimeError` with
+    NVRTC's log.
     """
     from cuda.bindings import nvrtc
 
+    folder = files("inference.kernels")
+    headers = [file for file in folder.iterdir() if file.name.endswith(".cuh")]
+
     options = [f"--gpu-architecture={architecture}", "--std=c++17", *(f"-D{k}={v}" for k, v in definitions)]
-    program = _checked(nvrtc.nvrtcCreateProgram(source.encode(), b"kernel.cu", 0, [], []))
+    program = _checked(
+        nvrtc.nvrtcCreateProgram(
+            folder.joinpath(name).read_bytes(),
+            name.encode(),
+            len(headers),
+            [header.read_bytes() for header in headers],
+            [header.name.encode() for header in headers],
+        )
+    )
     (status,) = nvrtc.nvrtcCompileProgram(program, len(options), [option.encode() for option in options])
     if status:
         log = b" " * _checked(nvrtc.nvrtcGetProgramLogSize(program))

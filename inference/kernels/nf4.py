@@ -23,5 +23,5 @@ def nf4_linear(x: torch.Tensor, weight: Nf4Weight, out: torch.Tensor) -> None:
     assert out.dtype == x.dtype
     assert x.is_contiguous()
     assert out.is_contiguous()
-    way = nf4_hopper if nf4_hopper.can_multiply(x) else nf4_portable
+    way = nf4_hopper if nf4_hopper.can_multiply(x, weight) else nf4_portable
     way.multiply(x, weight, out)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import torch
 from bitsandbytes.functional import get_4bit_type
@@ -13,12 +12,17 @@ from inference.kernels.compiling import Kernel, can_compile, compiled, kernel
 from inference.kernels.joining import join_splits
 from inference.kernels.launching import can_overlap, shared_memory
 from inference.kernels.nf4_weight import Nf4Weight
+from inference.kernels.tensor_maps import tensor_map
 
 _KINDS = {torch.bfloat16: "bf16", torch.float16: "f16"}
+_BLOCK, _CHUNK = 32, 4
+"""Bytes of the weights of a block, and blocks that are copied in a row."""
 _TABLE = 256 * 32 * 4
-"""Bytes of the table, which is not part of a program's dynamic shared memory."""
+"""Bytes of the table."""
 _OF_MULTIPROCESSOR, _OF_SYSTEM = 228 * 1024, 1024
 """Bytes of Hopper's shared memory, and of these what each program costs beside its own."""
+_JOINING, _JOINED = 1.5, 500e3
+"""Microseconds that it costs to join splits, and sums that are joined in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Tiles:
     blocks: int
     stages: int
     programs: int = 1
-    """On a multiprocessor at a time. There should be room for as many again, which the next kernel's are."""
+    """On a multiprocessor at a time."""
 
     @property
     def outputs(self) -> int:
@@ -40,42 +44,47 @@ class Tiles:
 
     @property
     def threads(self) -> int:
-        """Of a program."""
-        return 32 * self.groups * self.parts
+        """Of a program; one warp brings what is multiplied, and one joins sums."""
+        return 32 * (self.groups * self.parts + 2)
 
     def shared(self, rows: int) -> int:
-        """Bytes of a program's stages, sums and barriers."""
-        packed = self.blocks * 32 + (0 if self.blocks % 2 else 32)
-        scales = 4 * (self.blocks | 1)
-        stage = self.outputs * (packed + scales) + (1 if rows == 1 else _padded(rows)) * (
-            self.blocks * 128 + 16
-        )
-        sums = (self.parts - 1) * self.groups * self.tiles * _padded(rows) // 8 * 512
-        return self.stages * stage + sums + 8 * self.stages
+        """Bytes of a program's shared memory."""
+        stage = self.blocks * (self.outputs * (_BLOCK + 4) + _room(rows) * 128)
+        sums = self.groups * self.parts * self.tiles * _eights(rows) * 512 if self.parts > 1 else 0
+        return self.stages * stage + _TABLE + 2 * sums + 8 * (2 * self.stages + 4)
 
     def together(self, rows: int) -> int:
-        """Programs for which a multiprocessor has room; 2 are enough, this kernel's and the next one's."""
-        return min(2, _OF_MULTIPROCESSOR // (_TABLE + self.shared(rows) + _OF_SYSTEM))
+        """Programs for which a multiprocessor has room: with two, the next kernel's can come early."""
+        room = _OF_MULTIPROCESSOR // (self.shared(rows) + _OF_SYSTEM)
+        return max(self.programs, min(2, room))
 
 
 TILES = {
-    1: Tiles(1, 1, 8, 16, 6),
-    8: Tiles(2, 2, 4, 4, 4),
-    16: Tiles(2, 2, 4, 4, 3),
-    32: Tiles(2, 4, 1, 2, 3, 2),
-    64: Tiles(2, 4, 1, 1, 5, 2),
+    1: Tiles(1, 1, 8, 32, 3, 2),
+    8: Tiles(1, 2, 4, 16, 3),
+    16: Tiles(2, 2, 4, 8, 3),
+    32: Tiles(1, 8, 1, 4, 5),
+    64: Tiles(2, 8, 1, 4, 2),
 }
-"""By the number of rows, rounded up."""
+"""By the number of rows for which there is room."""
+_SPEED = {1: 22e3, 8: 22e3, 16: 18e3, 32: 13e3, 64: 8e3}
+"""Bytes of weights that a multiprocessor is done with in a microsecond, about, likewise."""
 
 
-def can_multiply(x: torch.Tensor) -> bool:
-    """Whether this kernel is for such a tensor's device and type."""
-    return x.is_cuda and x.dtype in _KINDS and _runs_on(x.device)
+def can_multiply(x: torch.Tensor, weight: Nf4Weight) -> bool:
+    """Whether this kernel is for such operands: the device's, the type's, the blocks' number."""
+    return (
+        x.is_cuda
+        and x.dtype in _KINDS
+        and weight.scales.shape[1] % _CHUNK == 0
+        and all(one.data_ptr() % 16 == 0 for one in (x, weight.packed, weight.scales))
+        and _runs_on(x.device)
+    )
 
 
 @cache
 def _runs_on(device: torch.device) -> bool:
-    most = _TABLE + max(tiles.shared(rows) for rows, tiles in TILES.items())
+    most = max(tiles.shared(rows) for rows, tiles in TILES.items())
     return can_overlap(device) and can_compile() and shared_memory(device) >= most
 
 
@@ -83,33 +92,42 @@ def multiply(x: torch.Tensor, weight: Nf4Weight, out: torch.Tensor) -> None:
     """Writes x · weightᵀ to `out`, as `nf4_linear` says."""
     rows = len(x)
     outputs, blocks = weight.scales.shape
-    tiles = TILES[1 if rows == 1 else _padded(rows)]
+    tiles = TILES[_room(rows)]
     programs = _multiprocessors(x.device) * tiles.programs
-    splits, steps = _split(-(-outputs // tiles.outputs), -(-blocks // tiles.blocks), programs)
+    splits, steps = _split(rows, outputs, blocks, tiles, programs)
     items = -(-outputs // tiles.outputs) * splits
     parts = out if splits == 1 else x.new_empty((splits, rows, outputs), dtype=torch.float32)
-    pairs = _pairs(x.dtype, x.device)
-    product = _kernel(x.dtype, 1 if rows == 1 else _padded(rows), tiles, x.device)
-    product(
-        min(items, programs),
-        (x, weight.packed, weight.scales, pairs, parts, rows, outputs, blocks, splits, steps, items),
+    chunks = tiles.blocks // _CHUNK
+    maps = (
+        tensor_map(weight.packed, 128, (tiles.outputs, chunks), exchange=True),
+        tensor_map(weight.scales, 16, (tiles.outputs, chunks), exchange=False),
+        tensor_map(x, 128, (_room(rows), tiles.blocks), exchange=rows > 1),
     )
+    product = _kernel(x.dtype, _room(rows), tiles, x.device)
+    product(min(items, programs), (*maps, parts, rows, outputs, blocks, splits, steps, items))
     if splits > 1:
         join_splits(parts, out)
 
 
-def _padded(rows: int) -> int:
-    return max(8, 1 << (rows - 1).bit_length())
+def _room(rows: int) -> int:
+    """Rows for which a kernel has room: 1, 8, 16, 32 or 64."""
+    return 1 if rows == 1 else max(8, 1 << (rows - 1).bit_length())
 
 
-def _split(groups: int, stages: int, programs: int) -> tuple[int, int]:
-    """(splits of the inputs, stages of each), so that the programs end at nearly the same time."""
+def _eights(rows: int) -> int:
+    return max(1, _room(rows) // 8)
 
-    def rounds(splits: int) -> float:
-        # The sums' joining takes time too.
-        return -(-groups * splits // programs) * -(-stages // splits) * (1.0 if splits == 1 else 1.1)
 
-    best = min(range(1, min(8, stages) + 1), key=rounds)
+def _split(rows: int, outputs: int, blocks: int, tiles: Tiles, programs: int) -> tuple[int, int]:
+    """(splits of the inputs, stages of each), so that all is done the soonest."""
+    groups, stages = -(-outputs // tiles.outputs), -(-blocks // tiles.blocks)
+    stage = tiles.outputs * tiles.blocks * (_BLOCK + 4) * tiles.programs / _SPEED[_room(rows)]
+
+    def microseconds(splits: int) -> float:
+        joining = _JOINING + splits * rows * outputs / _JOINED if splits > 1 else 0
+        return -(-groups * splits // programs) * -(-stages // splits) * stage + joining
+
+    best = min(range(1, min(8, stages) + 1), key=microseconds)
     steps = -(-stages // best)
     return -(-stages // steps), steps
 
@@ -119,19 +137,13 @@ def _multiprocessors(device: torch.device) -> int:
     return torch.cuda.get_device_properties(device).multi_processor_count
 
 
-@cache
-def _pairs(dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    """The values of a byte's two codes next to each other, (256, 2), rounded to a type of 16 bits."""
-    values: torch.Tensor = get_4bit_type("nf4", device="cpu").to(dtype)
-    earlier, later = values.repeat_interleave(16), values.repeat(16)
-    return torch.stack((earlier, later), 1).to(device)
-
-
 def machine_code(dtype: torch.dtype, rows: int, tiles: Tiles, architecture: str) -> bytes:
     """The kernel compiled (a cubin) for so many rows, 1 or 8, 16, 32 or 64."""
+    values: torch.Tensor = get_4bit_type("nf4", device="cpu").to(dtype).view(torch.uint16)
     definitions = {
         "KIND": f'"{_KINDS[dtype]}"',
-        "EIGHTS": _padded(rows) // 8,
+        "VALUES": ",".join(map(str, values.tolist())),
+        "EIGHTS": _eights(rows),
         "X_ROWS": rows,
         "TILES": tiles.tiles,
         "GROUPS": tiles.groups,
@@ -141,8 +153,7 @@ def machine_code(dtype: torch.dtype, rows: int, tiles: Tiles, architecture: str)
         "SHARED": tiles.shared(rows),
         "TOGETHER": tiles.together(rows),
     }
-    source = files("inference.kernels").joinpath("nf4_hopper.cu").read_text()
-    return compiled(source, architecture, tuple(definitions.items()))
+    return compiled("nf4_hopper.cu", architecture, tuple(definitions.items()))
 
 
 @cache

@@ -17,13 +17,13 @@ from inference.kernels.nf4 import nf4_linear
 from inference.kernels.nf4_weight import BLOCK_SIZE, Nf4Weight
 
 ON_GPU = torch.cuda.is_available()
-ON_HOPPER = ON_GPU and nf4_hopper.can_multiply(torch.empty(1, device="cuda", dtype=torch.bfloat16))
+ON_HOPPER = ON_GPU and nf4_hopper._runs_on(torch.device("cuda"))
 # The interpreter multiplies no matrices of bfloat16; on a GPU each combination is compiled.
 TYPES = (torch.bfloat16, torch.float16) if ON_GPU else (torch.float32, torch.float16)
 BLOCKS = (33, 34, 64) if ON_GPU else (1, 2, 9, 16, 20)
 # Those for the number of rows, or others. The second kernel is for GPUs only.
 PORTABLE = (None, nf4_portable.Tiles(2, 2, 1, 500), nf4_portable.Tiles(2, 1, 4, 8))
-HOPPER = (None, nf4_hopper.Tiles(1, 2, 1, 3, 3, 3), nf4_hopper.Tiles(2, 1, 2, 2, 2))
+HOPPER = (None, nf4_hopper.Tiles(1, 2, 1, 4, 2, 2), nf4_hopper.Tiles(2, 1, 2, 4, 1))
 
 
 def quantised(
@@ -92,23 +92,25 @@ def test_it_equals_unpacking_and_multiplying(
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     outputs=st.integers(2, 5000),
-    blocks=st.integers(1, 200),
+    chunks=st.integers(1, 50),
     rows=st.just(1) | st.integers(1, MOST_ROWS),
     dtype=st.sampled_from(TYPES),
     tiles=st.sampled_from(HOPPER),
 )
 def test_the_kernel_for_hopper_does_too(
     outputs: int,
-    blocks: int,
+    chunks: int,
     rows: int,
     dtype: torch.dtype,
     tiles: nf4_hopper.Tiles | None,
     device: torch.device,
 ) -> None:
-    linear = quantised(outputs, blocks * BLOCK_SIZE, device)
+    linear = quantised(outputs, 4 * chunks * BLOCK_SIZE, device)
+    weight = Nf4Weight.of(linear)
     chosen = {} if tiles is None else dict.fromkeys(nf4_hopper.TILES, tiles)
+    assert nf4_hopper.can_multiply(torch.empty(1, dtype=dtype, device=device), weight)
     with mock.patch.dict(nf4_hopper.TILES, chosen):
-        check(linear, Nf4Weight.of(linear), rows, dtype)
+        check(linear, weight, rows, dtype)
 
 
 @pytest.mark.parametrize("rows", [1, 3])
