@@ -166,7 +166,8 @@ class Worker:
                 self._serve(driver)
         finally:
             self._end()
-            self._driver = None  # and with it what it has on the device, however long the engine is kept
+            with self._changed:
+                self._driver = None  # and with it what it has on the device, however long the engine is kept
 
     def _serve(self, driver: Driver) -> None:
         if self._step_seconds is not None:

@@ -47,7 +47,7 @@ class ContextMemory:
     def __init__(self, own: PagedLayers, pictures: PagedLayers, *, slots: int, remembered: int) -> None:
         self.own = own.layers
         self.picture_layers = pictures.layers
-        self._pages = own
+        self._pages, self._picture_pages = own, pictures
         self.pool = PagePool(len(self.own[0].keys))
         self.prefixes = Prefixes(self.pool, remembered)
         self.pictures = PictureCache(slots)
@@ -144,6 +144,8 @@ class ContextMemory:
         for view in sequence.slots:
             self.pictures.release(sequence.pictures[view].digest, forget=poisoned or forgotten)
         sequence.pages, sequence.spare, sequence.slots = [], [], {}
+        if forgotten:
+            self._wipe()
 
     def remember(self, sequence: TokenSequence, tokens: int) -> None:
         """Keeps the first `tokens` tokens of a sequence, all of them computed, for later ones."""
@@ -154,6 +156,15 @@ class ContextMemory:
         while self.prefixes.forget():
             pass
         self.pictures.forget()
+        self._wipe()
+
+    def _wipe(self) -> None:
+        """Zeros where something is left of sequences and pictures that are gone."""
+        self._pages.clear(self.pool.left())
+        each = len(self.picture_layers[0].keys) // (self.pictures.slots + 1) if self.picture_layers else 0
+        self._picture_pages.clear(
+            [slot * each + page for slot in self.pictures.left() for page in range(each)]
+        )
 
     def copy_pages(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Copies pages, each from its first to its second number."""

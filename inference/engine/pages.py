@@ -55,7 +55,7 @@ class PagedLayers:
 
     def clear(self, pages: Sequence[int]) -> None:
         """Zeros in whole pages of all layers."""
-        for stack in self._stacks:
+        for stack in self._stacks if pages else ():
             stack.index_fill_(2, _uploaded(pages, stack.device), 0.0)
 
 
@@ -80,6 +80,8 @@ class PagePool:
     def __init__(self, pages: int) -> None:
         self._free = list(range(pages - 1, 0, -1))
         self._users = [0] * pages
+        self._left: set[int] = set()
+        """Free pages with what their last users wrote."""
 
     @property
     def free(self) -> int:
@@ -101,6 +103,7 @@ class PagePool:
         taken = [self._free.pop() for _ in range(count)]
         for page in taken:
             self._users[page] = 1
+        self._left.difference_update(taken)
         return taken
 
     def share(self, pages: Iterable[int]) -> None:
@@ -117,6 +120,12 @@ class PagePool:
             self._users[page] -= 1
             if self._users[page] == 0:
                 self._free.append(page)
+                self._left.add(page)
+
+    def left(self) -> list[int]:
+        """The free pages in which something is left of their last users; they are named once."""
+        left, self._left = sorted(self._left), set()
+        return left
 
 
 def pages_for(tokens: int) -> int:

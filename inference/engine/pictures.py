@@ -39,6 +39,8 @@ class PictureCache:
         """The least recently used first."""
         self._users: Counter[bytes] = Counter()
         self._free = list(range(slots, 0, -1))
+        self._left: set[int] = set()
+        """Free slots with what was made of their last pictures."""
 
     def has_room(self, digests: Iterable[bytes]) -> bool:
         """Whether all of these can have slots at the same time now."""
@@ -54,6 +56,7 @@ class PictureCache:
             if not self._free:
                 self._forget(next(other for other in self._slot_of if other not in self._users))
             self._slot_of[digest] = self._free.pop()
+            self._left.discard(self._slot_of[digest])
             self.waiting[digest] = picture
         self._slot_of.move_to_end(digest)
         self._users[digest] += 1
@@ -75,9 +78,16 @@ class PictureCache:
         for digest in [digest for digest in self._slot_of if digest not in self._users]:
             self._forget(digest)
 
+    def left(self) -> list[int]:
+        """The free slots in which something is left of their last pictures; they are named once."""
+        left, self._left = sorted(self._left), set()
+        return left
+
     def _forget(self, digest: bytes) -> None:
         self.waiting.pop(digest, None)
-        self._free.append(self._slot_of.pop(digest))
+        slot = self._slot_of.pop(digest)
+        self._free.append(slot)
+        self._left.add(slot)
 
 
 class PictureEncoder:

@@ -7,7 +7,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import Generated, Options, Prompt, PromptError
-from inference.engine.pages import PAGE_SIZE
+from inference.engine.pages import PAGE_SIZE, pages_for
 from inference.engine.prefixes import Beginning
 from inference.loading import adopt_model
 from tests.inference.checkpoints import picture, small_config, small_model
@@ -177,7 +177,10 @@ def test_of_a_prompt_that_beams_go_on_from_only_full_pages_are_remembered(
 def test_nothing_is_kept_of_what_was_asked_before_it_is_to_be_forgotten(
     model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    """Of what was answered, what is being answered and what waits; all of it is answered as otherwise."""
+    """Of what was answered, what is being answered and what waits; all of it is answered as otherwise.
+
+    Neither is it found again, nor are its keys and values left in the memory that is free.
+    """
     oracle = Oracle(model, small_tokenizer)
     stepped = Stepped(model, small_tokenizer, with_pages(60, most_rows=1))
     done, running, waiting = (
@@ -198,6 +201,9 @@ def test_nothing_is_kept_of_what_was_asked_before_it_is_to_be_forgotten(
     assert len(memory.prefixes) == 0
     assert memory.pictures._slot_of == {}
     assert memory.pool.free == memory.pool.size
+    of_a_picture = pages_for(stepped.engine.machine.latents)
+    for layers, first in ((memory.own, 1), (memory.picture_layers, of_a_picture)):
+        assert not any(tensor[first:].any() for layer in layers for tensor in (layer.keys, layer.values))
     for prompt, (_, outcome) in zip((running, waiting), asked, strict=True):
         assert outcome.token_ids == oracle.answer(prompt, max_new_tokens=12)
     assert stepped.answer(done, Options(max_new_tokens=4)).cached_tokens == 0
