@@ -7,6 +7,7 @@ compiler has to be on the machine.
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,9 +21,12 @@ from inference.kernels.tensor_maps import TensorMap
 
 
 def can_compile() -> bool:
-    """Whether what compiles is there, as it is beside a torch for CUDA."""
+    """Whether what compiles is there, as it is beside a torch for CUDA on Linux."""
     return (
-        torch.version.hip is None and find_spec("cuda") is not None and find_spec("cuda.bindings") is not None
+        sys.platform == "linux"
+        and torch.version.cuda is not None
+        and find_spec("cuda") is not None
+        and find_spec("cuda.bindings") is not None
     )
 
 
@@ -86,7 +90,6 @@ def compiled(name: str, architecture: str, definitions: tuple[tuple[str, str | i
 
     folder = files("inference.kernels")
     headers = [file for file in folder.iterdir() if file.name.endswith(".cuh")]
-
     options = [f"--gpu-architecture={architecture}", "--std=c++17", *(f"-D{k}={v}" for k, v in definitions)]
     program = _checked(
         nvrtc.nvrtcCreateProgram(

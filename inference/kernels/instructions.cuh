@@ -1,4 +1,4 @@
-// Instructions of NVIDIA GPUs from Hopper on for which CUDA C++ has no names. Places in shared memory are its
+// Instructions of NVIDIA's Hopper GPUs for which CUDA C++ has no names. Places in shared memory are its
 // own addresses, of 32 bits. KIND, "bf16" or "f16", is defined outside.
 
 #pragma once

@@ -21,12 +21,11 @@ import triton
 
 def overlapping(x: torch.Tensor) -> dict[str, Any]:
     """Arguments for the start of a kernel on the device of `x`; `PDL` tells the kernel to wait."""
-    return {"PDL": True, "launch_pdl": True} if x.is_cuda and can_overlap(x.device) else {"PDL": False}
+    return {"PDL": True, "launch_pdl": True} if x.is_cuda and _can(x.device) else {"PDL": False}
 
 
 @cache
-def can_overlap(device: torch.device) -> bool:
-    """Whether a GPU starts kernels early."""
+def _can(device: torch.device) -> bool:
     return torch.version.hip is None and torch.cuda.get_device_capability(device) >= (9, 0)
 
 

@@ -1,7 +1,7 @@
 // Products with bitsandbytes' NF4 weights for few rows, as fast as memory delivers them; nf4_hopper.py starts it.
 //
-// As many programs as the device holds stay to the end. Each goes over items: a few groups of 16 outputs, and
-// all inputs or a split of them. What it is about to multiply comes in stages of BLOCKS blocks of 64 inputs, into
+// Each multiprocessor has one program to the end. It goes over items: a few groups of 16 outputs, and all
+// inputs or a split of them. What it is about to multiply comes in stages of BLOCKS blocks of 64 inputs, into
 // a ring of STAGES places in shared memory. One thread has the device's copying engine bring it, as soon as a
 // place is free; as no kernel writes the weights and their scales, the first of them come while the kernel in
 // front is still busy, and x, which that one may be writing, after it. The warps that multiply wait for a stage,
@@ -17,7 +17,7 @@
 // Defined outside: KIND, "bf16" or "f16"; VALUES, the 16 codes' values as bits of that type; EIGHTS, of rows,
 // some of which may be beyond the last; X_ROWS, 1 or 8 * EIGHTS, rows for which there is room; TILES, groups of
 // 16 outputs of a warp; GROUPS and PARTS: warps that have other outputs, and other blocks of a stage; BLOCKS and
-// STAGES; SHARED, the bytes that a program is given; TOGETHER, programs for which a multiprocessor has room.
+// STAGES; SHARED, the bytes that a program is given.
 
 #include "instructions.cuh"
 
@@ -26,7 +26,7 @@ constexpr int CHUNK = 4;   // Blocks whose weights are the 128 bytes that are co
 constexpr int OUTPUTS = 16 * TILES * GROUPS;
 constexpr int WARPS = GROUPS * PARTS;  // That multiply.
 constexpr int STEP = BLOCKS >= CHUNK * PARTS ? CHUNK : BLOCKS / PARTS;  // Blocks in a row of a part.
-constexpr int AT_ONCE = TILES * EIGHTS >= 16 ? 1 : TILES * EIGHTS >= 4 ? 2 : STEP;  // More do not fit in registers.
+constexpr int AT_ONCE = TILES * EIGHTS >= 4 ? 2 : STEP;  // More would not fit in registers.
 
 // Shared memory, in bytes: rings of weights (chunks, outputs), x (blocks, rows) and scales (chunks, outputs), the
 // table, the sums of all parts twice, and the barriers.
@@ -159,7 +159,7 @@ __device__ uint4 load_x(word at, int g) {
     return X_ROWS > 1 ? load_4(at) : load_4_if_zero(g, at);
 }
 
-extern "C" __global__ void __launch_bounds__(32 * (WARPS + 2), TOGETHER) nf4_product(
+extern "C" __global__ void __launch_bounds__(32 * (WARPS + 2), 1) nf4_product(
     const __grid_constant__ Map packed, const __grid_constant__ Map scales, const __grid_constant__ Map x,
     void* out, int rows, int outputs, int blocks, int splits, int steps, int items
 ) {

@@ -1,4 +1,4 @@
-"""Products with NF4 weights on NVIDIA GPUs from Hopper on: starts the kernel in `nf4_hopper.cu`."""
+"""Products with NF4 weights on NVIDIA's Hopper GPUs: starts the kernel in `nf4_hopper.cu`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from bitsandbytes.functional import get_4bit_type
 
 from inference.kernels.compiling import Kernel, can_compile, compiled, kernel
 from inference.kernels.joining import join_splits
-from inference.kernels.launching import can_overlap, shared_memory
 from inference.kernels.nf4_weight import Nf4Weight
 from inference.kernels.tensor_maps import tensor_map
 
@@ -19,8 +18,6 @@ _BLOCK, _CHUNK = 32, 4
 """Bytes of the weights of a block, and blocks that are copied in a row."""
 _TABLE = 256 * 32 * 4
 """Bytes of the table."""
-_OF_MULTIPROCESSOR, _OF_SYSTEM = 228 * 1024, 1024
-"""Bytes of Hopper's shared memory, and of these what each program costs beside its own."""
 _JOINING, _JOINED = 1.5, 500e3
 """Microseconds that it costs to join splits, and sums that are joined in one."""
 
@@ -34,8 +31,6 @@ class Tiles:
     parts: int
     blocks: int
     stages: int
-    programs: int = 1
-    """On a multiprocessor at a time."""
 
     @property
     def outputs(self) -> int:
@@ -53,18 +48,13 @@ class Tiles:
         sums = self.groups * self.parts * self.tiles * _eights(rows) * 512 if self.parts > 1 else 0
         return self.stages * stage + _TABLE + 2 * sums + 8 * (2 * self.stages + 4)
 
-    def together(self, rows: int) -> int:
-        """Programs for which a multiprocessor has room: with two, the next kernel's can come early."""
-        room = _OF_MULTIPROCESSOR // (self.shared(rows) + _OF_SYSTEM)
-        return max(self.programs, min(2, room))
-
 
 TILES = {
-    1: Tiles(1, 1, 8, 32, 3, 2),
+    1: Tiles(2, 1, 8, 32, 2),
     8: Tiles(1, 2, 4, 16, 3),
-    16: Tiles(2, 2, 4, 8, 3),
-    32: Tiles(1, 8, 1, 4, 5),
-    64: Tiles(2, 8, 1, 4, 2),
+    16: Tiles(1, 2, 4, 16, 3),
+    32: Tiles(1, 2, 4, 8, 3),
+    64: Tiles(2, 4, 1, 4, 3),
 }
 """By the number of rows for which there is room."""
 _SPEED = {1: 22e3, 8: 22e3, 16: 18e3, 32: 13e3, 64: 8e3}
@@ -74,18 +64,19 @@ _SPEED = {1: 22e3, 8: 22e3, 16: 18e3, 32: 13e3, 64: 8e3}
 def can_multiply(x: torch.Tensor, weight: Nf4Weight) -> bool:
     """Whether this kernel is for such operands: the device's, the type's, the blocks' number."""
     return (
-        x.is_cuda
+        runs_on(x.device)
         and x.dtype in _KINDS
         and weight.scales.shape[1] % _CHUNK == 0
         and all(one.data_ptr() % 16 == 0 for one in (x, weight.packed, weight.scales))
-        and _runs_on(x.device)
     )
 
 
 @cache
-def _runs_on(device: torch.device) -> bool:
-    most = max(tiles.shared(rows) for rows, tiles in TILES.items())
-    return can_overlap(device) and can_compile() and shared_memory(device) >= most
+def runs_on(device: torch.device) -> bool:
+    """Whether this kernel is for such a device: for Hopper's, on which it has been measured."""
+    if device.type != "cuda" or not can_compile():
+        return False
+    return torch.cuda.get_device_capability(device)[0] == 9
 
 
 def multiply(x: torch.Tensor, weight: Nf4Weight, out: torch.Tensor) -> None:
@@ -93,7 +84,7 @@ def multiply(x: torch.Tensor, weight: Nf4Weight, out: torch.Tensor) -> None:
     rows = len(x)
     outputs, blocks = weight.scales.shape
     tiles = TILES[_room(rows)]
-    programs = _multiprocessors(x.device) * tiles.programs
+    programs = _multiprocessors(x.device)
     splits, steps = _split(rows, outputs, blocks, tiles, programs)
     items = -(-outputs // tiles.outputs) * splits
     parts = out if splits == 1 else x.new_empty((splits, rows, outputs), dtype=torch.float32)
@@ -121,7 +112,7 @@ def _eights(rows: int) -> int:
 def _split(rows: int, outputs: int, blocks: int, tiles: Tiles, programs: int) -> tuple[int, int]:
     """(splits of the inputs, stages of each), so that all is done the soonest."""
     groups, stages = -(-outputs // tiles.outputs), -(-blocks // tiles.blocks)
-    stage = tiles.outputs * tiles.blocks * (_BLOCK + 4) * tiles.programs / _SPEED[_room(rows)]
+    stage = tiles.outputs * tiles.blocks * (_BLOCK + 4) / _SPEED[_room(rows)]
 
     def microseconds(splits: int) -> float:
         joining = _JOINING + splits * rows * outputs / _JOINED if splits > 1 else 0
@@ -137,7 +128,7 @@ def _multiprocessors(device: torch.device) -> int:
     return torch.cuda.get_device_properties(device).multi_processor_count
 
 
-def machine_code(dtype: torch.dtype, rows: int, tiles: Tiles, architecture: str) -> bytes:
+def machine_code(dtype: torch.dtype, rows: int, tiles: Tiles) -> bytes:
     """The kernel compiled (a cubin) for so many rows, 1 or 8, 16, 32 or 64."""
     values: torch.Tensor = get_4bit_type("nf4", device="cpu").to(dtype).view(torch.uint16)
     definitions = {
@@ -151,13 +142,11 @@ def machine_code(dtype: torch.dtype, rows: int, tiles: Tiles, architecture: str)
         "BLOCKS": tiles.blocks,
         "STAGES": tiles.stages,
         "SHARED": tiles.shared(rows),
-        "TOGETHER": tiles.together(rows),
     }
-    return compiled("nf4_hopper.cu", architecture, tuple(definitions.items()))
+    return compiled("nf4_hopper.cu", "sm_90", tuple(definitions.items()))
 
 
 @cache
 def _kernel(dtype: torch.dtype, rows: int, tiles: Tiles, device: torch.device) -> Kernel:
-    major, minor = torch.cuda.get_device_capability(device)
-    cubin = machine_code(dtype, rows, tiles, f"sm_{major}{minor}")
-    return kernel(cubin, "nf4_product", tiles.threads, tiles.shared(rows))
+    # The device is a key only: a kernel is loaded on the current one.
+    return kernel(machine_code(dtype, rows, tiles), "nf4_product", tiles.threads, tiles.shared(rows))

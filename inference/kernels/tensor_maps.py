@@ -1,4 +1,4 @@
-"""Descriptions of matrices for the copying engine of NVIDIA GPUs from Hopper on, which copies boxes."""
+"""Descriptions of matrices for the copying engine of NVIDIA's Hopper GPUs, which copies boxes."""
 
 from __future__ import annotations
 

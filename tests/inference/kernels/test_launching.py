@@ -13,9 +13,9 @@ from inference.kernels import launching
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
-    launching.can_overlap.cache_clear()
+    launching._can.cache_clear()
     yield
-    launching.can_overlap.cache_clear()
+    launching._can.cache_clear()
 
 
 @pytest.mark.parametrize(

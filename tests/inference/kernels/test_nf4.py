@@ -17,13 +17,13 @@ from inference.kernels.nf4 import nf4_linear
 from inference.kernels.nf4_weight import BLOCK_SIZE, Nf4Weight
 
 ON_GPU = torch.cuda.is_available()
-ON_HOPPER = ON_GPU and nf4_hopper._runs_on(torch.device("cuda"))
+ON_HOPPER = ON_GPU and nf4_hopper.runs_on(torch.device("cuda"))
 # The interpreter multiplies no matrices of bfloat16; on a GPU each combination is compiled.
 TYPES = (torch.bfloat16, torch.float16) if ON_GPU else (torch.float32, torch.float16)
 BLOCKS = (33, 34, 64) if ON_GPU else (1, 2, 9, 16, 20)
 # Those for the number of rows, or others. The second kernel is for GPUs only.
 PORTABLE = (None, nf4_portable.Tiles(2, 2, 1, 500), nf4_portable.Tiles(2, 1, 4, 8))
-HOPPER = (None, nf4_hopper.Tiles(1, 2, 1, 4, 2, 2), nf4_hopper.Tiles(2, 1, 2, 4, 1))
+HOPPER = (None, nf4_hopper.Tiles(1, 2, 1, 4, 2), nf4_hopper.Tiles(2, 1, 2, 4, 1))
 
 
 def quantised(
