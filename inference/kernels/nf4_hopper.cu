@@ -1,4 +1,4 @@
-// Products with bitsandbytes' NF4 weights for few rows, as fast as memory delivers them; nf4_hopper.py starts it.
+// Products with bitsandbytes' NF4 weights for few rows; nf4_hopper.py starts it.
 //
 // Each multiprocessor has one program to the end. It goes over items: a few groups of 16 outputs, and all
 // inputs or a split of them. What it is about to multiply comes in stages of BLOCKS blocks of 64 inputs, into
