@@ -88,7 +88,7 @@ def test_it_equals_unpacking_and_multiplying(
         check(linear, Nf4Weight.of(linear), rows, dtype)
 
 
-@pytest.mark.skipif(not ON_HOPPER, reason="no GPU from Hopper on")
+@pytest.mark.skipif(not ON_HOPPER, reason="no Hopper GPU")
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     outputs=st.integers(2, 5000),
