@@ -114,10 +114,9 @@ class ContinuousEngine:
 
     def _read(self) -> None:
         self._steps_since_reading = 0
-        rows, waiting = self._decoding.rows, len(self._reader)
-        self._reader.encode_pictures(BUSY_PICTURES if rows else IDLE_PICTURES)
-        # Where more wait for their first token than are being answered, larger passes serve more people.
-        chunk = self.machine.chunk_tokens if rows >= waiting else self.machine.idle_chunk_tokens
+        busy = self._decoding.rows > 0
+        self._reader.encode_pictures(BUSY_PICTURES if busy else IDLE_PICTURES)
+        chunk = self.machine.chunk_tokens if busy else self.machine.idle_chunk_tokens
         for jobs, logits in self._reader.read_prompts(chunk):
             self._go_on(jobs, logits)
 
