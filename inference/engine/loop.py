@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import traceback
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from inference import garbage
 from inference.engine.decoding import Decoding, NotANumber
 from inference.engine.jobs import BeamGeneration, Generation, Job, Ranking
 from inference.engine.machine import Machine
@@ -259,7 +259,7 @@ class ContinuousEngine:
             # The old machine goes before the new one takes its memory. The error knows it too.
             del self.machine, self._reader, self._decoding
             _let_go(error)
-            gc.collect()
+            garbage.collect()
             torch.cuda.empty_cache()  # without effect if there is no GPU
             self._begin()
         except Exception as failure:
