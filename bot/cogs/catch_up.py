@@ -14,7 +14,7 @@ import aiohttp
 import discord
 from discord.ext import commands
 
-from bot.bridge.absence import Readable, messages_since
+from bot.bridge.absence import Readable, answered_in, messages_since
 from bot.bridge.errors import Code
 from bot.bridge.permissions import missing_to_reply
 from bot.cogs.deletions import Deletions
@@ -142,12 +142,18 @@ class CatchUp(commands.Cog):
             return
         if not missing_to_reply(channel):  # else Discord shows an empty channel
             await self._deletions.notice_in(place, known, since)
+        answered = answered_in(since.missed, self.client.own_id)
         for message in since.missed:
             try:
-                await self._receive(message)
+                # Else this is a copy of the database from before the answer.
+                if message.id not in answered or await self._is_known(message):
+                    await self._receive(message)
             except Exception:
                 log.exception("Message %s in channel %s could not be taken in", message.id, place.id)
             await self.client.store.mark_seen(place.id, message.id)
+
+    async def _is_known(self, message: discord.Message) -> bool:
+        return await self.client.store.request_of_question(message.id) is not None
 
     async def _channel(self, place: Place, seen: int) -> Readable | None:
         """None where nothing can have been said: in a place that is gone, or a thread long archived."""

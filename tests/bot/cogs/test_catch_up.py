@@ -11,9 +11,13 @@ import discord
 import pytest
 
 from bot.conversation.keeping import Owners
+from bot.conversation.limits import Limits
 from bot.conversation.messages import Message, Scope, StoredPhoto
 from bot.conversation.photos import normalise
-from tests.bot.discord_world import World, picture, tell
+from bot.conversation.service import ReplyService
+from bot.store.backup import back_up
+from bot.store.repository import SqlStore
+from tests.bot.discord_world import CdnFetcher, World, picture, tell
 
 
 @contextmanager
@@ -55,6 +59,27 @@ def test_nothing_is_answered_twice_after_a_start(tmp_path: Path) -> None:
         await world.restart()
         assert len(world.engine.asked) == 1
         assert len(world.answers()) == 1
+
+    tell(tmp_path, story)
+
+
+def test_what_was_answered_after_the_copy_was_made_that_is_gone_back_to(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.ask("before")
+        file, copy = tmp_path / "test.sqlite3", tmp_path / "copy.sqlite3"
+        back_up(f"sqlite+aiosqlite:///{file}", copy)
+        answered = await world.ask("after")
+        with offline(world):
+            missed = await world.ask("missed")
+        await world.service.close(0)
+        async with SqlStore.open(f"sqlite+aiosqlite:///{copy}") as world.store:
+            world._made = lambda: ReplyService(world.store, CdnFetcher(), world.engine, Limits())  # type: ignore[attr-defined]
+            await world.restart()
+            await world.env.settle()
+            replies = [one.reference.message_id for one in world.answers() if one.reference is not None]
+            assert replies.count(answered.id) == 1
+            assert replies.count(missed.id) == 1
+            await world.service.close(0)
 
     tell(tmp_path, story)
 
