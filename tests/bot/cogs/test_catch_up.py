@@ -10,12 +10,14 @@ from typing import Any
 import discord
 import pytest
 
+from bot.cogs import catch_up
 from bot.conversation.keeping import Owners
 from bot.conversation.limits import Limits
 from bot.conversation.messages import Message, Scope, StoredPhoto
 from bot.conversation.photos import normalise
 from bot.conversation.service import ReplyService
 from bot.store.backup import back_up
+from bot.store.errors import StoreError
 from bot.store.repository import SqlStore
 from tests.bot.discord_world import CdnFetcher, World, picture, tell
 
@@ -274,6 +276,52 @@ def test_what_a_history_does_not_show_but_is_there_was_not_deleted(
     tell(tmp_path, story)
 
 
+def unreadable(monkeypatch: pytest.MonkeyPatch, times: int) -> list[Exception]:
+    """Discord cannot show channels' histories the next few times; the failures that are still to come."""
+    broken = discord.DiscordServerError(SimpleNamespace(status=503, reason="no"), "no")  # type: ignore[arg-type]
+    failures: list[Exception] = [broken] * times
+    history = discord.TextChannel.history
+
+    def failing(channel: discord.TextChannel, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return history(channel, **options)
+
+    monkeypatch.setattr(discord.TextChannel, "history", failing)
+    return failures
+
+
+def test_what_cannot_be_read_at_first_is_read_later_also_if_nobody_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catch_up, "RETRY_AFTER_S", 0.0)
+
+    async def story(world: World) -> None:
+        await world.ask("what?")
+        deleted = await world.ask("gone?")
+        with offline(world):
+            await world.ask("missed?")
+            world.env.backend.delete_message(world.channel.id, deleted.id)
+        resume, down = world.service.resume, [StoreError("the disk does not do what it should")]
+
+        async def failing(*args: Any) -> int:
+            if down:
+                raise down.pop()
+            return await resume(*args)
+
+        world._made = lambda: world.service  # type: ignore[attr-defined]
+        world.service.resume = failing  # type: ignore[method-assign]
+        # By both who look: for what was said and for what was deleted.
+        failures = unreadable(monkeypatch, 4)
+        await world.restart()
+        await world.env.settle()
+        assert (failures, down) == ([], [])
+        assert "missed?" in world.engine.shown(2).rpartition("User:")[2]
+        assert await world.store.message(deleted.id) is None
+
+    tell(tmp_path, story)
+
+
 def test_what_cannot_be_read_at_first_is_read_with_the_next_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,16 +329,7 @@ def test_what_cannot_be_read_at_first_is_read_with_the_next_message(
         await world.ask("what?")
         with offline(world):
             await world.ask("missed?")
-        broken = discord.DiscordServerError(SimpleNamespace(status=503, reason="no"), "no")  # type: ignore[arg-type]
-        failures = [broken]
-        history = discord.TextChannel.history
-
-        def failing(channel: discord.TextChannel, **options: Any) -> Any:
-            if failures:
-                raise failures.pop()
-            return history(channel, **options)
-
-        monkeypatch.setattr(discord.TextChannel, "history", failing)
+        unreadable(monkeypatch, 1)
         await world.restart()
         assert len(world.engine.asked) == 1
         await world.ask("and now?")
