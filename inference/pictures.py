@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import threading
 import warnings
 from collections.abc import Mapping
@@ -139,7 +140,14 @@ class Preprocessor:
     std: tuple[float, ...] = (0.26862954, 0.26130258, 0.27577711)
 
     def __post_init__(self) -> None:
-        if self.size < 1 or len(self.mean) != 3 or len(self.std) != 3 or not all(self.std):
+        colours = (*self.mean, *self.std)
+        if (
+            self.size < 1
+            or len(self.mean) != 3
+            or len(self.std) != 3
+            or not all(isinstance(value, int | float) and math.isfinite(value) for value in colours)
+            or not all(self.std)
+        ):
             raise CheckpointError(
                 "preprocessor_config.json is wrong: it needs a size, and a mean and deviation of 3 colours."
             )
@@ -157,8 +165,10 @@ class Preprocessor:
                 try:
                     config = json.loads(path.read_text(encoding="utf-8"))
                     return cls.of(config.get("image_processor", config))
-                except (ValueError, TypeError, KeyError, AttributeError) as error:
-                    raise CheckpointError(f"{path} is damaged: load the checkpoint again.") from error
+                except CheckpointError:
+                    raise
+                except Exception as error:  # what is not there or of another kind shows in many ways
+                    raise CheckpointError(f"{path} is damaged: download the checkpoint again.") from error
         raise CheckpointError(f"{folder} has no preprocessor_config.json: the checkpoint is incomplete.")
 
     @classmethod
@@ -207,7 +217,9 @@ def _read(path: Path, max_bytes: int) -> bytes:
     try:
         if path.stat().st_size > max_bytes:
             raise too_many_bytes(max_bytes)
-        return path.read_bytes()
+        with path.open("rb") as file:
+            # One byte past the limit shows that it is passed; what is no file may have no end.
+            return file.read(max_bytes + 1)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise PictureError(f"The picture {path} cannot be opened: {reason}.") from error

@@ -231,6 +231,8 @@ def test_what_is_missing_or_does_not_belong_is_named(copy: Path, tmp_path: Path)
     [
         (None, "num_attention_heads", 7),
         (None, "num_attention_heads", 0),
+        (None, "num_hidden_layers", 0),
+        (None, "max_position_embeddings", -1),
         (None, "hidden_size", "big"),
         (None, "intermediate_size", -4),
         (None, "hidden_act", "nonsense"),

@@ -279,14 +279,19 @@ def test_a_large_jpeg_is_decoded_no_finer_than_it_is_needed(mode: str) -> None:
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Path) -> bytes:
+    def refuse(*_: object) -> None:
         raise AssertionError("the file was read")
 
     path = tmp_path / "picture.png"
     path.write_bytes(bytes(100))
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(PictureError, match="file is too large"):
         open_picture(path, max_bytes=99)
+
+
+def test_what_has_no_end_is_not_read_to_it() -> None:
+    with pytest.raises(PictureError, match="file is too large"):
+        open_picture(Path("/dev/zero"), max_bytes=99)
 
 
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
@@ -407,7 +412,12 @@ def test_what_the_configuration_leaves_out() -> None:
         '{"image_size": "large"}',
         '{"image_mean": 3}',
         '{"image_mean": [1, 2]}',
+        '{"image_mean": ["a", "b", "c"]}',
+        '{"image_std": [NaN, 1, 1]}',
+        '{"image_std": [0, 1, 1]}',
         '{"image_size": 0}',
+        '{"image_size": 1e999}',
+        pytest.param("[" * 100_000, id="deep"),
     ],
 )
 def test_damaged_configurations_are_said(tmp_path: Path, text: str) -> None:
