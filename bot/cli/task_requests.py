@@ -40,8 +40,8 @@ def check(task: TaskChoice, images: Sequence[str], text: str | None) -> None:
             raise InputError('Give a picture, a question or both: idefics-bot ask house.png "What is this?".')
         case "chat" if len(images) > MAX_PICTURES:
             raise InputError(
-                f"One message takes {MAX_PICTURES} pictures at most, not {len(images)}: leave some out, or have "
-                "each answered by itself with --mode vqa."
+                f"One message takes {MAX_PICTURES} pictures at most, not {len(images)}: leave some out, or "
+                "have each answered by itself with --mode vqa."
             )
         case "caption" | "prompted-caption" | "classify" | "story" if text is not None:
             raise InputError(f"--mode {task.mode} takes no text: leave it out, or ask with --mode vqa.")
