@@ -53,32 +53,43 @@ class Deletions:
             try:
                 if await self._look(place, before):
                     await asyncio.sleep(PAUSE_S)
-            except discord.NotFound as error:
-                if error.code == Code.UNKNOWN_CHANNEL:
-                    await self.client.service.erasing.place_deleted(place.id)
             except discord.Forbidden as error:
                 log.info("Cannot look for deletions in channel %s: %s", place.id, error)
             except (discord.HTTPException, aiohttp.ClientError, TimeoutError, StoreError):
                 log.exception("What was deleted in channel %s is looked for in the next session", place.id)
 
     async def _look(self, place: Place, before: int) -> bool:
-        """Whether Discord was asked for a page of the place."""
+        """Whether Discord was asked; a place that is gone is forgotten."""
         known = await self.client.store.message_ids(place.id, before, PAGE)
         if not known or not self._may_be_read(place):
             return False
-        page = await read_page(self.client.audience.channel(place), before=max(known) + 1)
+        try:
+            page = await read_page(self.client.audience.channel(place), before=max(known) + 1)
+        except discord.NotFound as error:
+            if error.code == Code.UNKNOWN_CHANNEL:
+                await self.client.service.erasing.place_deleted(place.id)
+            return True
         await self._notice(place, known, {message.id for message in page.messages}, page.back_to)
         return True
 
     async def _notice(self, place: Place, known: list[int], there: set[int], back_to: int) -> None:
         for message_id in sorted(known):
-            if message_id >= back_to and message_id not in there:
+            missing = message_id >= back_to and message_id not in there
+            if missing and await self._is_gone(place, message_id):
                 log.info("Message %s was deleted meanwhile", message_id)
                 await self.client.forget_message(place.id, message_id)
         oldest = min(known, default=0)
         if len(known) == PAGE or (known and oldest < back_to):
             # Unless a new session began meanwhile, which has all of it looked at again.
             self._unchecked.setdefault(place.id, (place, max(oldest, back_to)))
+
+    async def _is_gone(self, place: Place, message_id: int) -> bool:
+        """Asks for the message itself: what was said just now, a history may not show yet."""
+        try:
+            await self.client.http.get_message(place.id, message_id)
+        except discord.NotFound:
+            return True
+        return False
 
     def _may_be_read(self, place: Place) -> bool:
         """Where the history may not be read, Discord shows an empty one."""

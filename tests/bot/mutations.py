@@ -666,9 +666,9 @@ PROMISES = [
     Mutation(
         "an empty history means that all was deleted",
         "cogs/deletions.py",
-        "return channel is not None and not missing_to_reply(channel)",
-        "return True",
-        "nothing_counts",
+        "if missing and await self._is_gone(place, message_id):",
+        "if missing:",
+        "does_not_show",
     ),
     Mutation(
         "a deletion is lost while the database cannot be written",

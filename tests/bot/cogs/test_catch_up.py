@@ -209,13 +209,15 @@ def test_a_thread_that_was_deleted_meanwhile_is_forgotten_however_old_it_is(
     tell(tmp_path, story)
 
 
-def test_where_the_history_may_not_be_read_nothing_counts_as_deleted(
+async def nothing(_channel: object, **_: object) -> AsyncIterator[discord.Message]:
+    """As Discord shows a history that may not be read."""
+    for message in ():
+        yield message
+
+
+def test_where_the_history_may_not_be_read_nothing_is_looked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def nothing(_channel: object, **_: object) -> AsyncIterator[discord.Message]:
-        for message in ():
-            yield message
-
     async def story(world: World) -> None:
         me = world.client.user
         assert me is not None
@@ -225,9 +227,24 @@ def test_where_the_history_may_not_be_read_nothing_counts_as_deleted(
         kept = await world.alice.send(channel, f"{world.mention} what?")
         await world.restart()
         await world.store.mark_seen(channel.id, kept.id + 100)
-        monkeypatch.setattr(discord.abc.Messageable, "history", nothing)  # as Discord shows it then
+        monkeypatch.setattr(discord.abc.Messageable, "history", nothing)
         await world.restart()
         assert await world.store.message(kept.id) is not None
+        assert world.requests("GET", f"/messages/{kept.id}") == []
+
+    tell(tmp_path, story)
+
+
+def test_what_a_history_does_not_show_but_is_there_was_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(world: World) -> None:
+        kept = await world.ask("what?")
+        await world.store.mark_seen(world.channel.id, kept.id + 100)
+        monkeypatch.setattr(discord.abc.Messageable, "history", nothing)
+        await world.restart()
+        assert await world.store.message(kept.id) is not None
+        assert world.requests("GET", f"/messages/{kept.id}") != []
 
     tell(tmp_path, story)
 
