@@ -125,9 +125,7 @@ def test_other_models_are_refused(folder: Path, model_type: str | None) -> None:
         inspect_checkpoint(folder)
 
 
-@pytest.mark.parametrize(
-    "content", [b"{", b"[]", b"\xff", pytest.param(b"[" * 100_000, id="deep")]
-)
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", pytest.param(b"[" * 100_000, id="deep")])
 def test_a_damaged_configuration(folder: Path, content: bytes) -> None:
     (folder / "config.json").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"config\.json"):
