@@ -124,7 +124,7 @@ def test_transparent_palette_entries_become_white(form: str, transparency: int |
     [
         (png(2, 1, 8, 0, bytes([0, 0, 200]), struct.pack(">H", 0)), [[255] * 3, [200] * 3]),
         (png(2, 1, 8, 2, bytes([0, 1, 2, 3, 4, 5, 6]), struct.pack(">3H", 1, 2, 3)), [[255] * 3, [4, 5, 6]]),
-        (png(2, 1, 16, 0, struct.pack(">BHH", 0, 514, 515), struct.pack(">H", 515)), [[2] * 3, [255] * 3]),
+        (png(2, 1, 16, 0, struct.pack(">BHH", 0, 2307, 2308), struct.pack(">H", 2308)), [[9] * 3, [255] * 3]),
         (png(2, 1, 1, 0, bytes([0, 0b01000000]), struct.pack(">H", 1)), [[0] * 3, [255] * 3]),
     ],
     ids=["grey", "colour", "16-bit grey", "1-bit"],

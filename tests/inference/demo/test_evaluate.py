@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 import pytest
 
 from inference.demo import evaluate
-from inference.demo.evaluate import Tally, misses, table
+from inference.demo.evaluate import Asked, Tally, misses, table, tally
+from tests.fake_engine import FakeEngine
 
 RIGHT = Tally(100, 98)
 
@@ -57,6 +59,18 @@ def test_second_pictures_are_judged_together() -> None:
     assert "| all on a second picture | 80.0 % of 15 | 97 % | – | 97 % |" in table(  # noqa: RUF001
         {"clean": each, "disturbed": {}}
     )
+
+
+def test_an_answer_counts_if_the_whole_text_is_right() -> None:
+    engine = FakeEngine("A cat.", "A cat", "A dog.", "red")
+    expected = [Asked("caption", ["?"], "A cat.")] * 3 + [Asked("vqa: colour", ["?"], "red")]
+    wrong: list[str] = []
+    counts = asyncio.run(tally(engine, expected, "clean", wrong))
+    assert counts == {"caption": Tally(3, 1), "vqa: colour": Tally(1, 1)}
+    assert wrong == [
+        "clean | caption | expected 'A cat.', got 'A cat'",
+        "clean | caption | expected 'A cat.', got 'A dog.'",
+    ]
 
 
 @pytest.mark.parametrize(("right", "status"), [(100, 0), (90, 1)])
