@@ -1,4 +1,4 @@
-"""Trains the built-in model from nothing: `python -m inference.demo.train FOLDER`.
+"""Trains the built-in model, from nothing or from earlier weights: `python -m inference.demo.train FOLDER`.
 
 First it learns to see (the latents are taught to hold what the picture shows, see `sight`), then to speak
 about what it sees (the lessons), and at last both together. The scenes are drawn while it trains, by worker
@@ -80,8 +80,8 @@ class Trainer:
     def learn_both(self, pace: Pace, folder: Path) -> None:
         """Everything together, so that each part makes up for the other's weaknesses.
 
-        `folder` holds the tokenizer, and gets the weights again and again, so that a loan of the machine
-        that ends too early costs little.
+        `folder` holds the tokenizer, and gets the weights again and again, so that little is lost if the
+        training is ended early.
         """
 
         def loss(batch: Batch) -> Tensor:
