@@ -2,8 +2,8 @@
 
 First it learns to see (the latents are taught to hold what the picture shows, see `sight`), then to speak
 about what it sees (the lessons), and at last both together. The scenes are drawn while it trains, by worker
-processes. The checkpoint is written after each phase and every 500 steps of the last one. One H100 with 8
-workers, on a host that others used too, took 24 minutes.
+processes. The checkpoint is written after each phase and every 500 steps of the last one. README.md
+says how the weights that are here came about.
 """
 
 from __future__ import annotations

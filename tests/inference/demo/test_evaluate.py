@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 
 import pytest
+from PIL import Image
 
 from inference.demo import evaluate
+from inference.demo.drawing import Style, draw_scene
 from inference.demo.evaluate import Asked, Tally, misses, table, tally
+from inference.demo.world import Scene
 from tests.fake_engine import FakeEngine
 
 RIGHT = Tally(100, 98)
@@ -61,6 +65,21 @@ def test_second_pictures_are_judged_together() -> None:
     )
 
 
+def test_other_hands_may_draw_in_lines_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Style] = []
+
+    def draw(scene: Scene, style: Style, rng: random.Random) -> Image.Image:
+        drawn.append(style)
+        return draw_scene(scene, style, rng)
+
+    monkeypatch.setattr(evaluate, "draw_scene", draw)
+    list(evaluate.questions(12, disturbed=True))
+    assert {style.pen > 0 for style in drawn} == {True, False}
+    drawn.clear()
+    list(evaluate.questions(12, disturbed=True, in_lines=True))
+    assert {style.pen > 0 for style in drawn} == {True}
+
+
 def test_an_answer_counts_if_the_whole_text_is_right() -> None:
     engine = FakeEngine("A cat.", "A cat", "A dog.", "red")
     expected = [Asked("caption", ["?"], "A cat.")] * 3 + [Asked("vqa: colour", ["?"], "red")]
@@ -77,7 +96,7 @@ def test_an_answer_counts_if_the_whole_text_is_right() -> None:
 def test_the_exit_status_is_the_verdict(
     right: int, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def run(*_: object) -> tuple[dict[str, dict[str, Tally]], list[str]]:
+    async def run(*_: object, in_lines: bool) -> tuple[dict[str, dict[str, Tally]], list[str]]:
         return results("caption", Tally(100, right)), []
 
     monkeypatch.setattr(evaluate, "run", run)
