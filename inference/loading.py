@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import importlib.util
 import os.path
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference import garbage
 from inference.checkpoint import (
     QUANTIZATIONS,
     CheckpointFiles,
@@ -70,7 +70,7 @@ def load_checkpoint(
     arithmetic = choose_dtype(dtype, target, small=checkpoint == DEMO)
 
     if target is None or target.type != "cpu":
-        gc.collect()  # An engine that was closed is a web of objects that know each other.
+        garbage.collect()  # An engine that was closed is a web of objects that know each other.
     files = inspect_checkpoint(_folder_of(checkpoint, progress))
     preprocessor = Preprocessor.from_checkpoint(files.folder)
     tokenizer = load_tokenizer(files.folder)

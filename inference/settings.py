@@ -29,8 +29,7 @@ class EngineSettings:
     """Prompt tokens that are read between two steps of the answers that are being generated. By default
     1,024, which should take an H200 some 30 ms with 9B, and on a CPU 128 for each thread that reads."""
     idle_chunk_tokens: int | None = None
-    """The same while fewer are being answered than wait for their first token: by default 2,048, and on a CPU
-    512 for each thread."""
+    """The same while nobody is being answered: by default 2,048, and on a CPU 512 for each thread."""
     remembered: int = 256
     """Finished conversations that are kept as beginnings of later ones."""
     buckets: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)

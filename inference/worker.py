@@ -11,6 +11,7 @@ from threading import Condition, Event, Thread
 from time import monotonic
 from typing import Protocol
 
+from inference import garbage
 from inference.errors import EngineError
 from inference.line import Line
 from inference.requests import FutureListener, Request
@@ -163,7 +164,8 @@ class Worker:
                 failed(error)
             else:
                 self._driver = driver
-                self._serve(driver)
+                with garbage.settled():
+                    self._serve(driver)
         finally:
             self._end()
             with self._changed:

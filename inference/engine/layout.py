@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,13 @@ class LayoutShape:
         return cls(
             tokens, tiles + sequences, tiles + _VIEWS_OF_A_SEQUENCE * sequences, sequences, width, sequences
         )
+
+    def aligned(self) -> LayoutShape:
+        """With room for some more tokens, so that each field of a buffer begins at a multiple of 16 bytes.
+
+        Kernels are compiled for such addresses; for others they would be compiled anew while people wait.
+        """
+        return replace(self, tokens=-(-self.tokens // 16) * 16)
 
     def fits(self, other: LayoutShape) -> bool:
         """Whether `other` has room for it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import traceback
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from inference import garbage
 from inference.engine.decoding import Decoding, NotANumber
 from inference.engine.jobs import BeamGeneration, Generation, Job, Ranking
 from inference.engine.machine import Machine
@@ -114,10 +114,9 @@ class ContinuousEngine:
 
     def _read(self) -> None:
         self._steps_since_reading = 0
-        rows, waiting = self._decoding.rows, len(self._reader)
-        self._reader.encode_pictures(BUSY_PICTURES if rows else IDLE_PICTURES)
-        # Where more wait for their first token than are being answered, larger passes serve more people.
-        chunk = self.machine.chunk_tokens if rows >= waiting else self.machine.idle_chunk_tokens
+        busy = self._decoding.rows > 0
+        self._reader.encode_pictures(BUSY_PICTURES if busy else IDLE_PICTURES)
+        chunk = self.machine.chunk_tokens if busy else self.machine.idle_chunk_tokens
         for jobs, logits in self._reader.read_prompts(chunk):
             self._go_on(jobs, logits)
 
@@ -260,7 +259,7 @@ class ContinuousEngine:
             # The old machine goes before the new one takes its memory. The error knows it too.
             del self.machine, self._reader, self._decoding
             _let_go(error)
-            gc.collect()
+            garbage.collect()
             torch.cuda.empty_cache()  # without effect if there is no GPU
             self._begin()
         except Exception as failure:

@@ -33,9 +33,8 @@ log = logging.getLogger(__name__)
 MOST_PICTURES = 4096
 SWITCH_SECONDS = 0.001
 CPU_CHUNKS, CUDA_CHUNKS = (128, 512), (1024, 2048)
-"""Prompt tokens read between two steps of a running batch, and while fewer are being answered than wait for
-their first token; on a CPU, by each thread of the crew. A pass cannot be given up, and of a large model on a
-CPU it takes minutes."""
+"""Prompt tokens read between two steps of a running batch, and while nobody is being answered; on a CPU, by
+each thread of the crew. A pass cannot be given up, and of a large model on a CPU it takes minutes."""
 CUDA_STEPS_BETWEEN_PASSES = 4
 """Of the running batch; on a CPU a pass takes as much longer as it has more to read."""
 

@@ -103,7 +103,7 @@ class PromptPasses:
                 buffer.fill(layout)
                 self._recordings(tokens)
                 return self._logits[: len(wanted)].clone()
-        buffer = LayoutBuffer(layout.shape, self._picture_table.device)
+        buffer = LayoutBuffer(layout.shape.aligned(), self._picture_table.device)
         buffer.fill(layout)
         return self._run(buffer)
 

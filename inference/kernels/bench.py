@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 import torch
 import triton
@@ -18,8 +19,10 @@ from bitsandbytes import matmul_4bit
 from bitsandbytes.functional import QuantState, get_4bit_type
 from torch.nn.functional import scaled_dot_product_attention
 
+from inference.kernels import nf4_hopper, nf4_portable
+from inference.kernels.launching import shared_memory
 from inference.kernels.limits import PAGE_SIZE
-from inference.kernels.nf4 import TILES, Tiles, nf4_linear
+from inference.kernels.nf4 import nf4_linear
 from inference.kernels.nf4_weight import BLOCK_SIZE, Nf4Weight
 from inference.kernels.paged_attention import paged_decode_attention
 from inference.measuring import copy_bandwidth
@@ -39,9 +42,15 @@ MATRICES = (
 )
 """(outputs, inputs) of a decode step, with what has the same input in one."""
 OTHER_TILES = (
-    *(Tiles(1, parts, blocks, 1) for parts in (4, 8) for blocks in (2, 4)),
-    *(Tiles(2, 4, blocks, programs) for blocks in (1, 2) for programs in (1, 264)),
-    *(Tiles(4, parts, blocks, 264) for parts in (1, 2) for blocks in (1, 2)),
+    *(nf4_portable.Tiles(1, parts, blocks, 1) for parts in (4, 8) for blocks in (2, 4)),
+    *(nf4_portable.Tiles(2, 4, blocks, programs) for blocks in (1, 2) for programs in (1, 264)),
+    *(nf4_portable.Tiles(4, parts, blocks, 264) for parts in (1, 2) for blocks in (1, 2)),
+)
+OTHER_TILES_OF_HOPPER = (
+    nf4_hopper.Tiles(1, 1, 8, 32, 3),
+    nf4_hopper.Tiles(2, 1, 8, 32, 2),
+    *(nf4_hopper.Tiles(tiles, 2, 4, blocks, 3) for tiles in (1, 2) for blocks in (8, 16)),
+    *(nf4_hopper.Tiles(tiles, groups, 1, 4, 3) for tiles in (1, 2) for groups in (4, 8)),
 )
 REPLAYS = 20
 ROW = "{:<46} {:>11} {:>9} {:>8} {:>24}"
@@ -138,15 +147,25 @@ def _measure_nf4(device: torch.device, bandwidth: float) -> None:
 
 
 def _try_tiles(device: torch.device) -> None:
-    """Prints the milliseconds of all matrices of a step by `OTHER_TILES`, for each number of rows."""
+    """Prints the milliseconds of all matrices of a step by other tiles, for each number of rows."""
     weights = _weights(device)
-    for rows, chosen in list(TILES.items()):
-        products = _nf4_products(weights, _vectors(rows, device))
-        print(f"{rows} rows: {1e3 * _time(products):.2f} ms, {chosen}", flush=True)
-        for other in OTHER_TILES:
-            TILES[rows] = other
-            print(f"         {1e3 * _time(products):.2f} ms, {other}", flush=True)
-        TILES[rows] = chosen
+    if nf4_hopper.runs_on(device):
+        most = shared_memory(device)
+        for rows, tiles in list(nf4_hopper.TILES.items()):
+            fitting = [other for other in OTHER_TILES_OF_HOPPER if other.shared(rows) <= most]
+            _try_others(nf4_hopper.TILES, rows, [tiles, *fitting], weights)
+    else:
+        for rows, chosen in list(nf4_portable.TILES.items()):
+            _try_others(nf4_portable.TILES, rows, [chosen, *OTHER_TILES], weights)
+
+
+def _try_others(of_rows: dict[int, Any], rows: int, others: list[Any], weights: list[Nf4Weight]) -> None:
+    """`others` begins with the tiles that are chosen for so many rows, and remain so."""
+    products = _nf4_products(weights, _vectors(rows, weights[0].packed.device))
+    for other in others:
+        of_rows[rows] = other
+        print(f"{rows} rows: {1e3 * _time(products):.2f} ms, {other}", flush=True)
+    of_rows[rows] = others[0]
 
 
 def _weights(device: torch.device) -> list[Nf4Weight]:

@@ -73,7 +73,9 @@ async def _talk(browser: Browser, url: str, device: dict[str, object]) -> bytes:
 def _write(picture: bytes, path: Path) -> None:
     """With a palette, which flat colours do not miss, and a fraction of the bytes."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    # Colours of small things count as much as those of large ones.
+    palette = image.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=3)
+    image.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 

@@ -171,17 +171,14 @@ def test_passes_have_no_more_tokens_than_they_may(
     small_tokenizer: PreTrainedTokenizerBase,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Neither new ones nor, where they are copied, those before them; fewer while many are answered."""
+    """Neither new ones nor, where they are copied, those before them."""
     monkeypatch.setattr(reading, "MOST_GATHERED_TOKENS", 64)
     stepped = Stepped(model, small_tokenizer, with_pages(60, idle_chunk_tokens=40, chunk_tokens=20))
     passes = stepped.engine.machine.passes
     sizes: list[tuple[int, int, int]] = []
-    with_many_rows: list[int] = []
 
     def counted(chunks: Sequence[Chunk], wanted: Sequence[int]) -> torch.Tensor:
         new = sum(len(chunk.token_ids) for chunk in chunks)
-        if int((stepped.engine.machine.rows.lengths > 0).sum()) >= len(PROMPTS):
-            with_many_rows.append(new)
         sizes.append((len(chunks), new, max(chunk.end for chunk in chunks) * len(chunks)))
         return PromptPasses.read(passes, chunks, wanted)
 
@@ -190,8 +187,7 @@ def test_passes_have_no_more_tokens_than_they_may(
     stepped.keep_finishing()
     assert all(outcome.reply is not None for outcome in outcomes)
     assert max(new for _, new, _ in sizes) <= 40
-    assert max(new for _, new, _ in sizes[1:]) > 20, "more wait than are answered"
-    assert 0 < max(with_many_rows) <= 20
+    assert max(new for _, new, _ in sizes[1:]) <= 20
     assert all(number == 1 or gathered <= 64 for number, _, gathered in sizes)
     assert max(number for number, _, _ in sizes) > 1
     sizes.clear()

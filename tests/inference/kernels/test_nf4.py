@@ -11,17 +11,19 @@ from hypothesis import strategies as st
 
 pytest.importorskip("triton", reason="Triton is not installed")
 
-from inference.kernels import nf4
+from inference.kernels import nf4_hopper, nf4_portable
 from inference.kernels.limits import MOST_ROWS
-from inference.kernels.nf4 import Tiles, nf4_linear
+from inference.kernels.nf4 import nf4_linear
 from inference.kernels.nf4_weight import BLOCK_SIZE, Nf4Weight
 
 ON_GPU = torch.cuda.is_available()
+ON_HOPPER = ON_GPU and nf4_hopper.runs_on(torch.device("cuda"))
 # The interpreter multiplies no matrices of bfloat16; on a GPU each combination is compiled.
 TYPES = (torch.bfloat16, torch.float16) if ON_GPU else (torch.float32, torch.float16)
 BLOCKS = (33, 34, 64) if ON_GPU else (1, 2, 9, 16, 20)
-# Those for the number of rows, or others.
-TILES = (None, Tiles(2, 2, 1, 500), Tiles(2, 1, 4, 8))
+# Those for the number of rows, or others. The second kernel is for GPUs only.
+PORTABLE = (None, nf4_portable.Tiles(2, 2, 1, 500), nf4_portable.Tiles(2, 1, 4, 8))
+HOPPER = (None, nf4_hopper.Tiles(1, 2, 1, 4, 2), nf4_hopper.Tiles(2, 1, 2, 4, 1))
 
 
 def quantised(
@@ -66,7 +68,7 @@ def check(linear: Linear4bit | list[Linear4bit], weight: Nf4Weight, rows: int, d
     rows=st.just(1) | st.integers(1, MOST_ROWS),
     nested=st.booleans(),
     dtype=st.sampled_from(TYPES),
-    tiles=st.sampled_from(TILES),
+    tiles=st.sampled_from(PORTABLE),
 )
 def test_it_equals_unpacking_and_multiplying(
     outputs: int,
@@ -74,12 +76,41 @@ def test_it_equals_unpacking_and_multiplying(
     rows: int,
     nested: bool,
     dtype: torch.dtype,
-    tiles: Tiles | None,
+    tiles: nf4_portable.Tiles | None,
     device: torch.device,
 ) -> None:
     linear = quantised(outputs, blocks * BLOCK_SIZE, device, nested=nested)
-    with mock.patch.dict(nf4.TILES, {} if tiles is None else dict.fromkeys(nf4.TILES, tiles)):
+    chosen = {} if tiles is None else dict.fromkeys(nf4_portable.TILES, tiles)
+    with (
+        mock.patch.dict(nf4_portable.TILES, chosen),
+        mock.patch.object(nf4_hopper, "can_multiply", return_value=False),
+    ):
         check(linear, Nf4Weight.of(linear), rows, dtype)
+
+
+@pytest.mark.skipif(not ON_HOPPER, reason="no Hopper GPU")
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    outputs=st.integers(2, 5000),
+    chunks=st.integers(1, 50),
+    rows=st.just(1) | st.integers(1, MOST_ROWS),
+    dtype=st.sampled_from(TYPES),
+    tiles=st.sampled_from(HOPPER),
+)
+def test_the_kernel_for_hopper_does_too(
+    outputs: int,
+    chunks: int,
+    rows: int,
+    dtype: torch.dtype,
+    tiles: nf4_hopper.Tiles | None,
+    device: torch.device,
+) -> None:
+    linear = quantised(outputs, 4 * chunks * BLOCK_SIZE, device)
+    weight = Nf4Weight.of(linear)
+    chosen = {} if tiles is None else dict.fromkeys(nf4_hopper.TILES, tiles)
+    assert nf4_hopper.can_multiply(torch.empty(1, dtype=dtype, device=device), weight)
+    with mock.patch.dict(nf4_hopper.TILES, chosen):
+        check(linear, weight, rows, dtype)
 
 
 @pytest.mark.parametrize("rows", [1, 3])

@@ -15,7 +15,7 @@ COMPILE = """
 from triton import compile
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from inference.kernels.nf4 import TILES, _product
+from inference.kernels.nf4_portable import TILES, _product
 
 for rows, tiles in TILES.items():
     types = {"x": "*bf16", "packed": "*i32", "scales": "*fp32", "values": "*i32", "out": "*bf16"}
