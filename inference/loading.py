@@ -17,7 +17,7 @@ from inference.checkpoint import (
     inspect_checkpoint,
 )
 from inference.errors import CheckpointError, OptionsError
-from inference.pictures import Preprocessor
+from inference.preprocessing import Preprocessor
 from inference.progress import ReportProgress
 from inference.prompt import load_tokenizer
 

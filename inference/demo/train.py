@@ -25,8 +25,9 @@ from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Te
 from inference.demo.architecture import IMAGE_SIZE, demo_config, starting_positions
 from inference.demo.learning import Pace, learn
 from inference.demo.samples import NOT_LEARNT, Batch, Pictures, batches
-from inference.demo.sight import CLIP_MEAN, CLIP_STD, SightHeads, to_pixel_values
+from inference.demo.sight import SightHeads, to_pixel_values
 from inference.demo.vocabulary import VOCABULARY_SIZE, write_tokenizer
+from inference.preprocessing import CLIP_MEAN, CLIP_STD
 
 _STEPS_A_BATCH = 4
 """Of learning to see; pictures are learnt from faster than they are drawn, so each is seen about so often."""

@@ -19,7 +19,7 @@ from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Te
 from inference import CheckpointError, Options, OptionsError, Progress, load_engine, loading, memory, starting
 from inference.engine.model import Decoder
 from inference.loading import LoadedCheckpoint, load_checkpoint
-from inference.pictures import Preprocessor
+from inference.preprocessing import Preprocessor
 from tests.inference.checkpoints import PICTURE_SIZE, picture, small_config, small_model, write_checkpoint
 from tests.processes import run_to_end
 
