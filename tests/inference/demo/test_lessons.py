@@ -8,12 +8,14 @@ from collections.abc import Sequence
 
 from inference import tasks
 from inference.demo import questions, smalltalk
+from inference.demo.classifying import classification
 from inference.demo.conversations import conversation
 from inference.demo.few_shots import few_shot
 from inference.demo.lesson import SLOT, Lesson, Taught
 from inference.demo.lessons import captioning, single_task
+from inference.demo.stories import tell
 from inference.demo.wording import caption, place
-from inference.demo.world import COLOURS, SHAPES, Scene, Thing, random_scene
+from inference.demo.world import COLOURS, KIND_OF, KINDS, SHAPES, Scene, Thing, random_scene
 from inference.loading import DEMO_FOLDER
 from inference.prompt import END_OF_UTTERANCE
 from inference.tokenizer import load_tokenizer
@@ -95,6 +97,32 @@ def test_answers_are_true() -> None:
     assert answers(questions.is_colour, "the circle green") == {"no"}
     assert answers(questions.relation, "the circle above the star") == {"yes"}
     assert answers(questions.relation, "the circle to the right of the fish") == {"no"}
+
+
+def test_what_is_denied_is_put_right() -> None:
+    def said(make: questions.Maker, pattern: str, scene: Scene = SCENE) -> set[str]:
+        return {question.sentence for question in asked(make, pattern, scene)}
+
+    assert said(questions.is_colour, "the circle green") == {"No, the circle is red."}
+    assert said(questions.background, "background grey") == {"No, the background is white."}
+    assert said(questions.comparison, "circle (bigger|larger) than the fish") == {"No, both are big."}
+    assert said(questions.comparison, "the circle and the fish have") == {
+        "No, the circle is red and the fish is blue."
+    }
+    assert said(questions.size, r"^Is the star (big|large)\?") == {"No, the star is small."}
+
+
+def test_where_all_are_of_one_size_none_is_the_biggest() -> None:
+    same = Scene((Thing("star", "red", "small", 3), Thing("fish", "green", "small", 5)), "white")
+    assert answers(questions.extreme, "", same) == {"all are small"}
+
+
+def test_a_story_names_everything_with_its_colour() -> None:
+    rng = random.Random(5)
+    for _ in range(100):
+        scene = random_scene(rng)
+        told = tell(scene).casefold()
+        assert all(f"{thing.colour} {thing.shape}" in told for thing in scene.things), told
 
 
 def absent(make: questions.Maker) -> set[str]:
@@ -285,6 +313,20 @@ def test_classification_lists_hold_exactly_one_right_label() -> None:
         present = {"circle", "star", "fish", "red", "blue", "white"}
         told = {label for label in labels if label in SHAPES or label in COLOURS}
         assert told & present <= {answer.text}
+        # There are shapes and an animal in it: neither is the one category.
+        assert not KINDS.keys() & set(labels)
+
+
+def test_a_drawing_of_one_kind_is_classified_by_it() -> None:
+    rng = random.Random(2)
+    animals = Scene((Thing("cat", "red", "big", 0), Thing("fish", "blue", "big", 8)), "white")
+    found = set[str]()
+    for _ in range(200):
+        lesson = classification(animals, 0, rng)
+        answer = lesson.items[-1] if lesson else None
+        if isinstance(answer, Taught) and answer.text in KINDS:
+            found.add(answer.text)
+    assert found == {KIND_OF["cat"]}
 
 
 def test_few_shot_answers_follow_the_examples() -> None:
@@ -295,6 +337,8 @@ def test_few_shot_answers_follow_the_examples() -> None:
         assert lesson is not None
         answer = lesson.items[-1]
         assert isinstance(answer, Taught)
+        assert lesson.pictures[-1] == 0
+        assert 0 not in lesson.pictures[:-1], "the answer stands in its examples"
         shown = scenes[lesson.pictures[0]].things[0].shape
         text = "".join(item for item in lesson.items if isinstance(item, str))
         example = text.split("Assistant:")[1].split("\n")[0].strip()
