@@ -17,7 +17,7 @@ from inference.checkpoint import (
     inspect_checkpoint,
 )
 from inference.errors import CheckpointError, OptionsError
-from inference.pictures import Preprocessor
+from inference.preprocessing import Preprocessor
 from inference.progress import ReportProgress
 from inference.prompt import load_tokenizer
 
@@ -129,9 +129,13 @@ def _configuration(files: CheckpointFiles) -> IdeficsConfig:
     from transformers.models.idefics.configuration_idefics import IdeficsConfig
 
     try:
-        return IdeficsConfig.from_pretrained(files.folder)
+        config = IdeficsConfig.from_pretrained(files.folder)
+        for name in ("num_hidden_layers", "max_position_embeddings"):
+            if getattr(config, name) < 1:
+                raise ValueError(f"{name} is {getattr(config, name)}")
     except Exception as error:
         raise _impossible(files, error) from error
+    return config
 
 
 def _impossible(files: CheckpointFiles, error: Exception) -> CheckpointError:

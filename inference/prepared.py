@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.pictures import Preprocessor
+from inference.preprocessing import Preprocessor
 
 THREADS = 4
 

@@ -105,6 +105,8 @@ def _may_be_a_path(argument: str) -> bool:
 
 
 def _not_there(argument: str) -> str:
+    if os.path.isdir(argument):
+        return f"{shortened(argument)} is a folder: name the pictures in it."
     if "://" in argument:
         return f"Pictures are read from files, not from addresses: save {shortened(argument)} first."
     return f"There is no file {shortened(argument)}: check its name."

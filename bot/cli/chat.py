@@ -20,6 +20,7 @@ from bot.cli.failures import InputError, failure_of_ours
 from bot.cli.model import opened
 from bot.cli.options import ModelChoice, Sampling
 from bot.conversation.answering import VARIED_TEMPERATURE
+from bot.conversation.budget import MAX_PICTURES
 from bot.conversation.checkpoints import was_trained_on_turns
 from bot.conversation.turns import OPENING_QUESTION
 from inference.errors import EngineError, InferenceError
@@ -32,12 +33,14 @@ logger = logging.getLogger(__name__)
 HELP = """\
 Write a question and press Enter.
 /image PATH  adds a picture to your next message
-/again       has the last question answered once more, and differently
+/again       has the last question answered anew, perhaps in other words
 /continue    goes on with an answer that was cut off by its length
 /new         starts afresh
 /help        shows this
 /quit        leaves, as Ctrl-D does
 Ctrl-C stops an answer; where nothing is being answered, it leaves."""
+
+_TOO_MANY = f"One message takes {MAX_PICTURES} pictures at most"
 
 Question = tuple[Image | str, ...]
 Run = Callable[[Coroutine[None, None, None]], None]
@@ -51,6 +54,8 @@ def chat(images: Sequence[str], model: ModelChoice, sampling: Sampling) -> None:
         KeyboardInterrupt: the person left by Ctrl-C.
     """
     files = find_pictures(images)
+    if len(files) > MAX_PICTURES:
+        raise InputError(f"{_TOO_MANY}, not {len(files)}: leave some out.")
     for file in files:
         file.fitted(1)  # what cannot be read is told before a model is loaded
     face = face_of_this_process()
@@ -99,6 +104,8 @@ class Conversation:
 
     def _obey(self, command: str, argument: str = "") -> None:
         match command:
+            case "/image" if len(self._waiting) >= MAX_PICTURES:
+                self._face.hint(f"{_TOO_MANY}: ask about these first.")
             case "/image" if argument:
                 try:
                     files = find_pictures([_path(argument)])

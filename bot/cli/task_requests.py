@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ from PIL.Image import Image
 from bot.cli.arguments import PictureFile, find_pictures, well_formed
 from bot.cli.failures import InputError
 from bot.cli.options import Mode, TaskChoice
+from bot.conversation.budget import MAX_PICTURES
 from bot.conversation.inputs import split_labels
 from bot.conversation.turns import OPENING_QUESTION
 from inference import tasks
@@ -36,6 +38,11 @@ def check(task: TaskChoice, images: Sequence[str], text: str | None) -> None:
     match task.mode:
         case "chat" if not images and text is None:
             raise InputError('Give a picture, a question or both: idefics-bot ask house.png "What is this?".')
+        case "chat" if len(images) > MAX_PICTURES:
+            raise InputError(
+                f"One message takes {MAX_PICTURES} pictures at most, not {len(images)}: leave some out, or "
+                "have each answered by itself with --mode vqa."
+            )
         case "caption" | "prompted-caption" | "classify" | "story" if text is not None:
             raise InputError(f"--mode {task.mode} takes no text: leave it out, or ask with --mode vqa.")
         case "vqa" if text is None:
@@ -101,11 +108,18 @@ def examples_of(task: TaskChoice) -> list[tuple[PictureFile, str]]:
     Raises:
         InputError: one is not written IMAGE=ANSWER.
     """
-    parts = [example.partition("=") for example in task.examples]
-    for (image, _, answer), example in zip(parts, task.examples, strict=True):
+    parts = [_example(written) for written in task.examples]
+    for (image, answer), example in zip(parts, task.examples, strict=True):
         if not image or not answer.strip():
             raise InputError(
                 f"Write an example as a picture and its answer, house.png='A red house.', not {example!r}."
             )
-    files = find_pictures([image for image, _, _ in parts])
-    return [(file, well_formed(answer)) for file, (_, _, answer) in zip(files, parts, strict=True)]
+    files = find_pictures([image for image, _ in parts])
+    return [(file, well_formed(answer)) for file, (_, answer) in zip(files, parts, strict=True)]
+
+
+def _example(written: str) -> tuple[str, str]:
+    """The picture and the answer of IMAGE=ANSWER; either may hold another = if there is such a picture."""
+    cuts = [at for at, character in enumerate(written) if character == "="]
+    cut = next((at for at in cuts if os.path.isfile(written[:at])), cuts[0] if cuts else len(written))
+    return written[:cut], written[cut + 1 :]

@@ -20,7 +20,7 @@ _BIG = (0.26, 0.33)
 _BIG_ALONE = (0.27, 0.86)
 # RGB distance below which a thing is hard to see on its background.
 _LEAST_CONTRAST = 85.0
-_IN_LINES = 0.25
+_IN_LINES_SHARE = 0.25
 """Of the drawings by other hands."""
 _GREEN = (52, 140, 60)
 # Widest line as a share of the thing's radius: a thicker one makes a ring of a circle.
@@ -57,11 +57,11 @@ def clean_style(rng: random.Random) -> Style:
     return Style(size, size, oversampling=2 if size < 150 else 1)
 
 
-def disturbed_style(rng: random.Random) -> Style:
+def disturbed_style(rng: random.Random, in_lines_share: float = _IN_LINES_SHARE) -> Style:
     """As other hands draw: in lines, outlined, tilted, in other shades, sizes and aspect ratios, as JPEG."""
     height = rng.randint(64, 360)
     aspect = 1.0 if rng.random() < 0.4 else rng.uniform(0.65, 1.6)
-    in_lines = rng.random() < _IN_LINES
+    in_lines = rng.random() < in_lines_share
     return Style(
         width=max(48, round(height * aspect)),
         height=height,

@@ -15,6 +15,7 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -72,19 +73,21 @@ def _asked(lesson: Lesson, pictures: Sequence[Image.Image]) -> Iterator[Asked]:
             prompt.append(pictures[next(shown)] if item is SLOT else item)
 
 
-def questions(scenes: int, *, disturbed: bool) -> Iterator[Asked]:
+def questions(scenes: int, *, disturbed: bool, in_lines: bool = False) -> Iterator[Asked]:
     """A conversation, two single tasks and two more questions about each of `scenes` scenes.
 
     The more questions are of the kinds that were asked least, so that none is judged by a few.
+    `in_lines`: of the disturbed drawings none is filled.
     """
     rng = random.Random(f"{_SEED}/{disturbed}")
     kinds = EveryKind()
+    other_hands = partial(disturbed_style, in_lines_share=1.0) if in_lines else disturbed_style
     for start in range(0, scenes, _POOL):
         shown: list[Scene | None] = []
         pictures: list[Image.Image] = []
         for _ in range(_POOL):
             scene = random_scene(rng) if rng.random() >= _UNDRAWN_SHARE else None
-            style = disturbed_style(rng) if disturbed else clean_style(rng)
+            style = other_hands(rng) if disturbed else clean_style(rng)
             shown.append(scene)
             pictures.append(undrawn_picture(rng) if scene is None else draw_scene(scene, style, rng))
         for i in range(min(_POOL, scenes - start)):
@@ -168,11 +171,15 @@ def table(results: dict[str, dict[str, Tally]]) -> str:
     return "\n".join([*lines, f"| **all** | **{_share(totals[0])}** | | **{_share(totals[1])}** | |"])
 
 
-async def run(checkpoint: str, scenes: int) -> tuple[dict[str, dict[str, Tally]], list[str]]:
+async def run(
+    checkpoint: str, scenes: int, *, in_lines: bool
+) -> tuple[dict[str, dict[str, Tally]], list[str]]:
     wrong: list[str] = []
     async with load_engine(checkpoint) as engine:
         results = {
-            name: await tally(engine, list(questions(scenes, disturbed=disturbed)), name, wrong)
+            name: await tally(
+                engine, list(questions(scenes, disturbed=disturbed, in_lines=in_lines)), name, wrong
+            )
             for name, disturbed in (("clean", False), ("disturbed", True))
         }
     return results, wrong
@@ -184,10 +191,11 @@ def main() -> int:
     )
     parser.add_argument("--checkpoint", default="demo")
     parser.add_argument("--scenes", type=int, default=480, help="scenes of each sort")
+    parser.add_argument("--in-lines", action="store_true", help="other hands draw in lines alone")
     parser.add_argument("--wrong", type=Path, help="file for the wrong answers")
     parser.add_argument("--json", type=Path, help="file for the counts")
     arguments = parser.parse_args()
-    results, wrong = asyncio.run(run(arguments.checkpoint, arguments.scenes))
+    results, wrong = asyncio.run(run(arguments.checkpoint, arguments.scenes, in_lines=arguments.in_lines))
     print(table(results))
     if arguments.wrong:
         arguments.wrong.write_text("\n".join(wrong) + "\n", encoding="utf-8")

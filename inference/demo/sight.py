@@ -31,9 +31,7 @@ from inference.demo.world import (
     lone_scene,
     random_scene,
 )
-
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+from inference.preprocessing import CLIP_MEAN, CLIP_STD
 
 _UNDRAWN_SHARE = 0.08
 _CLEAN_SHARE = 0.45

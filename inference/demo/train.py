@@ -1,9 +1,9 @@
-"""Trains the built-in model from nothing: `python -m inference.demo.train FOLDER`.
+"""Trains the built-in model, from nothing or from earlier weights: `python -m inference.demo.train FOLDER`.
 
 First it learns to see (the latents are taught to hold what the picture shows, see `sight`), then to speak
 about what it sees (the lessons), and at last both together. The scenes are drawn while it trains, by worker
-processes. The checkpoint is written after each phase and every 500 steps of the last one. One H100 with 8
-workers, on a host that others used too, took 24 minutes.
+processes. The checkpoint is written after each phase and every 500 steps of the last one. README.md
+says how the weights that are here came about.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Te
 from inference.demo.architecture import IMAGE_SIZE, demo_config, starting_positions
 from inference.demo.learning import Pace, learn
 from inference.demo.samples import NOT_LEARNT, Batch, Pictures, batches
-from inference.demo.sight import CLIP_MEAN, CLIP_STD, SightHeads, to_pixel_values
+from inference.demo.sight import SightHeads, to_pixel_values
 from inference.demo.vocabulary import VOCABULARY_SIZE, write_tokenizer
+from inference.preprocessing import CLIP_MEAN, CLIP_STD
 
 _STEPS_A_BATCH = 4
 """Of learning to see; pictures are learnt from faster than they are drawn, so each is seen about so often."""
@@ -80,8 +81,8 @@ class Trainer:
     def learn_both(self, pace: Pace, folder: Path) -> None:
         """Everything together, so that each part makes up for the other's weaknesses.
 
-        `folder` holds the tokenizer, and gets the weights again and again, so that a loan of the machine
-        that ends too early costs little.
+        `folder` holds the tokenizer, and gets the weights again and again, so that little is lost if the
+        training is ended early.
         """
 
         def loss(batch: Batch) -> Tensor:

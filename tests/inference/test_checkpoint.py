@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import struct
@@ -76,6 +77,39 @@ def test_missing_shards_are_named(folder: Path) -> None:
         inspect_checkpoint(folder)
 
 
+@pytest.mark.parametrize("weight_map", [None, {}, ["x"], {"x": 5}, {"x": ["y"]}, {"x": 5, "y": "z"}])
+def test_an_index_that_names_no_files(folder: Path, weight_map: object) -> None:
+    (folder / INDEX).write_text(json.dumps({"weight_map": weight_map}))
+    with pytest.raises(CheckpointError, match=f"{INDEX} lists no weights"):
+        inspect_checkpoint(folder)
+
+
+def test_old_weights_that_are_no_table(folder: Path) -> None:
+    for path in (*shards(folder), folder / INDEX):
+        path.unlink()
+    torch.save([torch.ones(2)], folder / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin is damaged"):
+        inspect_checkpoint(folder)
+
+
+@pytest.mark.parametrize("quantized", [{"quant_method": "gptq", "bits": 4}, {}, 5])
+def test_weights_that_something_else_quantised(folder: Path, quantized: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"quantization_config": quantized}))
+    with pytest.raises(CheckpointError, match="only bitsandbytes' weights can be read"):
+        inspect_checkpoint(folder)
+
+
+def test_quantised_weights_need_bitsandbytes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    quantized = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
+    (folder / "config.json").write_text(json.dumps(config | quantized))
+    assert inspect_checkpoint(folder).is_quantized
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(CheckpointError, match="pip install bitsandbytes"):
+        inspect_checkpoint(folder)
+
+
 def test_a_checkpoint_without_weights(folder: Path) -> None:
     for path in (*shards(folder), folder / INDEX):
         path.unlink()
@@ -91,7 +125,7 @@ def test_other_models_are_refused(folder: Path, model_type: str | None) -> None:
         inspect_checkpoint(folder)
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", pytest.param(b"[" * 100_000, id="deep")])
 def test_a_damaged_configuration(folder: Path, content: bytes) -> None:
     (folder / "config.json").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"config\.json"):
@@ -106,8 +140,11 @@ def test_a_shard_that_was_cut_off_is_named(folder: Path, kept: int) -> None:
         inspect_checkpoint(folder)
 
 
-def test_a_header_that_contradicts_itself(folder: Path) -> None:
-    header = json.dumps({"x": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}}).encode()
+@pytest.mark.parametrize(
+    "content", ["x", ["x"], {"x": 8}, {"x": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}}]
+)
+def test_a_header_that_contradicts_itself(folder: Path, content: object) -> None:
+    header = json.dumps(content).encode()
     shard = shards(folder)[0]
     shard.write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
     with pytest.raises(CheckpointError, match="is damaged"):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.pictures import Preprocessor, fitted
+from inference.pictures import fitted
+from inference.preprocessing import Preprocessor
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])

@@ -19,7 +19,7 @@ from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Te
 from inference import CheckpointError, Options, OptionsError, Progress, load_engine, loading, memory, starting
 from inference.engine.model import Decoder
 from inference.loading import LoadedCheckpoint, load_checkpoint
-from inference.pictures import Preprocessor
+from inference.preprocessing import Preprocessor
 from tests.inference.checkpoints import PICTURE_SIZE, picture, small_config, small_model, write_checkpoint
 from tests.processes import run_to_end
 
@@ -251,6 +251,8 @@ def test_what_is_missing_or_does_not_belong_is_named(copy: Path, tmp_path: Path)
     [
         (None, "num_attention_heads", 7),
         (None, "num_attention_heads", 0),
+        (None, "num_hidden_layers", 0),
+        (None, "max_position_embeddings", -1),
         (None, "hidden_size", "big"),
         (None, "intermediate_size", -4),
         (None, "hidden_act", "nonsense"),

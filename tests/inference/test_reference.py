@@ -28,8 +28,8 @@ from inference import (
     reference,
 )
 from inference.batch import PICTURES_AT_ONCE
-from inference.pictures import Preprocessor
 from inference.prepared import THREADS
+from inference.preprocessing import Preprocessor
 from inference.prompt import PromptEncoder
 from inference.threaded import MAX_CHARACTERS_PER_TOKEN
 from inference.worker import Worker

@@ -109,6 +109,11 @@ def cut_tokenizer_model(folder: Path) -> None:
     (folder / "tokenizer.model").write_bytes(data[: len(data) // 2])
 
 
+def list_added_tokens(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+    (folder / "added_tokens.json").write_text("[]")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -116,6 +121,7 @@ def cut_tokenizer_model(folder: Path) -> None:
         (remove_added_tokens, "has no <fake_token_around_image> token"),
         (cut_tokenizer_json, "missing or damaged"),
         (cut_tokenizer_model, "missing or damaged"),
+        (list_added_tokens, "missing or damaged"),
     ],
 )
 def test_missing_and_damaged_files_are_said(

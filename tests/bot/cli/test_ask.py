@@ -91,6 +91,21 @@ def test_few_shot_takes_its_examples_from_the_command_line(run: Run, draw: Draw)
     assert colours(prompt) == [BLUE, RED]
 
 
+def test_an_example_s_picture_may_have_any_name(run: Run, draw: Draw) -> None:
+    engine = FakeEngine("A red one.")
+    example = f"{draw('1=1.png', 'blue')}=1=1."
+    assert run("ask", "--mode", "few-shot", "--example", example, draw("a.png"), engine=engine)[0] == 0
+    [(prompt, _)] = engine.asked
+    assert colours(prompt) == [BLUE, RED]
+    assert prompt[2] == "Describe this image.\nAssistant: 1=1.\n"
+
+
+def test_as_many_pictures_as_one_message_takes(run: Run, draw: Draw) -> None:
+    engine = FakeEngine("All.", *["One."] * 11)
+    assert run("ask", *[draw("a.png")] * 10, engine=engine)[0] == 0
+    assert run("ask", *[draw("a.png")] * 11, "--mode", "vqa", "Which?", engine=engine)[0] == 0
+
+
 def test_several_pictures_are_answered_in_order_one_per_line(run: Run, draw: Draw) -> None:
     engine = FakeEngine("Once\nupon a time", "Two")
     status, out, _ = run("ask", "--mode", "story", draw("a.png", "red"), draw("b.png", "blue"), engine=engine)
@@ -160,6 +175,8 @@ def test_a_word_may_hold_a_slash_or_a_dot(text: str, run: Run) -> None:
         (["a", "cat/dog", "here?"], 'in quotes, as one argument: "a cat/dog here?"'),
         (["what", "is", "this"], 'in quotes, as one argument: "what is this"'),
         (["a.png", "  "], "The text is empty"),
+        (["such.png"], "such.png is a folder"),
+        (["a.png"] * 11, "One message takes 10 pictures at most, not 11"),
         (["text.png"], "text.png: This is not a picture"),
         (["empty.png"], "empty.png: The picture is empty"),
         (["-", "-"], "give - once"),
@@ -189,6 +206,7 @@ def test_bad_input_is_one_sentence_and_status_2(
     (tmp_path / "text.png").write_text("not a picture")
     (tmp_path / "empty.png").touch()
     (tmp_path / "such").mkdir()
+    (tmp_path / "such.png").mkdir()
     engine = FakeEngine()
     status, out, err = run("ask", *arguments, engine=engine)
     assert (status, out) == (2, "")

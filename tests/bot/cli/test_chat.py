@@ -121,6 +121,16 @@ def test_bad_lines_of_a_pipe_are_told_and_the_next_is_answered(pipe, tmp_path: P
     ]
 
 
+def test_more_pictures_than_one_message_takes_are_refused(pipe, talk, draw: Draw) -> None:
+    picture = draw("a.png")
+    status, out, err = pipe("Hello\n", *[picture] * 11, engine=FakeEngine())
+    assert (status, out, err) == (2, "", "One message takes 10 pictures at most, not 11: leave some out.\n")
+    engine = FakeEngine("Ten.", "One.")
+    face = talk(engine, [*[f"/image {picture}"] * 11, "How many?", f"/image {picture}", "And now?"])
+    assert face.hints == ["One message takes 10 pictures at most: ask about these first."]
+    assert len(pictures_in(engine.asked[0][0])) == 10
+
+
 def test_a_bad_picture_on_the_command_line_ends_the_command(pipe) -> None:
     status, out, err = pipe("Hello\n", "gone.png", engine=FakeEngine())
     assert (status, out, err) == (2, "", "There is no file gone.png: check its name.\n")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import sys
 
 import pytest
+from PIL import Image
 
 from inference.demo import evaluate
-from inference.demo.evaluate import Tally, misses, table
+from inference.demo.drawing import Style, draw_scene
+from inference.demo.evaluate import Asked, Tally, misses, table, tally
+from inference.demo.world import Scene
+from tests.fake_engine import FakeEngine
 
 RIGHT = Tally(100, 98)
 
@@ -59,11 +65,38 @@ def test_second_pictures_are_judged_together() -> None:
     )
 
 
+def test_other_hands_may_draw_in_lines_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Style] = []
+
+    def draw(scene: Scene, style: Style, rng: random.Random) -> Image.Image:
+        drawn.append(style)
+        return draw_scene(scene, style, rng)
+
+    monkeypatch.setattr(evaluate, "draw_scene", draw)
+    list(evaluate.questions(12, disturbed=True))
+    assert {style.pen > 0 for style in drawn} == {True, False}
+    drawn.clear()
+    list(evaluate.questions(12, disturbed=True, in_lines=True))
+    assert {style.pen > 0 for style in drawn} == {True}
+
+
+def test_an_answer_counts_if_the_whole_text_is_right() -> None:
+    engine = FakeEngine("A cat.", "A cat", "A dog.", "red")
+    expected = [Asked("caption", ["?"], "A cat.")] * 3 + [Asked("vqa: colour", ["?"], "red")]
+    wrong: list[str] = []
+    counts = asyncio.run(tally(engine, expected, "clean", wrong))
+    assert counts == {"caption": Tally(3, 1), "vqa: colour": Tally(1, 1)}
+    assert wrong == [
+        "clean | caption | expected 'A cat.', got 'A cat'",
+        "clean | caption | expected 'A cat.', got 'A dog.'",
+    ]
+
+
 @pytest.mark.parametrize(("right", "status"), [(100, 0), (90, 1)])
 def test_the_exit_status_is_the_verdict(
     right: int, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def run(*_: object) -> tuple[dict[str, dict[str, Tally]], list[str]]:
+    async def run(*_: object, in_lines: bool) -> tuple[dict[str, dict[str, Tally]], list[str]]:
         return results("caption", Tally(100, right)), []
 
     monkeypatch.setattr(evaluate, "run", run)

@@ -44,12 +44,15 @@ def test_only_answers_are_learnt(folder: Path) -> None:
     ends = {special.eos, special.end_of_utterance}
     for rows in batch.rows:
         learnt = rows.labels != NOT_LEARNT
+        assert not rows.weights[~learnt].any()
         assert torch.equal(rows.ids[learnt], rows.labels[learnt])
         assert (rows.ids >= 0).all()
         assert not learnt[rows.attended == 0].any()
-        for ids, mask in zip(rows.ids, learnt, strict=True):
-            runs = "".join("x" if flag else " " for flag in mask.tolist()).split()
-            assert runs
+        for ids, mask, weights in zip(rows.ids, learnt, rows.weights, strict=True):
+            answers = "".join("x" if flag else " " for flag in mask.tolist()).split()
+            assert answers
+            expected = [len(answer) ** -0.5 for answer in answers for _ in answer]
+            assert weights[mask].tolist() == pytest.approx(expected)
             last = int(mask.nonzero()[-1])
             assert int(ids[last]) in ends
         images = (rows.ids == special.image).sum(1)
@@ -103,6 +106,7 @@ def test_three_phases_write_a_checkpoint_that_plain_transformers_loads(folder: P
     trainer.learn_both(Pace(steps=1000, pictures=4, rate=1e-3, seconds=0.1), folder)
     assert {"vision_model", "perceiver_resampler", "layers", "gated_cross_attn_layers"} <= changed()
     trainer.save(folder)
+    assert trainer.model.dtype == torch.float32, "a phase may go on after its weights were written"
     model = IdeficsForVisionText2Text.from_pretrained(folder)
     state = trainer.model.state_dict()
     assert all(torch.equal(value.half(), state[name].half()) for name, value in model.state_dict().items())

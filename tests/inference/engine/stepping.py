@@ -12,8 +12,8 @@ from inference import EngineSettings, Options, Prompt, Reply
 from inference.engine.loop import ContinuousEngine
 from inference.engine.machine import Machine
 from inference.line import Line
-from inference.pictures import Preprocessor
 from inference.prepared import PictureDesk
+from inference.preprocessing import Preprocessor
 from inference.prompt import PromptEncoder, SpecialTokens
 from inference.requests import GenerationRequest, RankRequest
 from tests.inference.checkpoints import CONTEXT, PICTURE_SIZE

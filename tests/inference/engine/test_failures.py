@@ -16,7 +16,7 @@ from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Te
 
 from inference import EngineError, EngineSettings, Options, PictureError, Prompt
 from inference.engine.machine import Machine
-from inference.pictures import Preprocessor
+from inference.preprocessing import Preprocessor
 from inference.worker import DeviceLostError
 from tests.inference.checkpoints import PICTURE_SIZE, picture, small_config, small_model
 from tests.inference.engine.stepping import SMALL_MEMORY, Outcome, Stepped
