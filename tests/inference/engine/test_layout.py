@@ -25,5 +25,6 @@ def test_what_kernels_read_begins_where_they_are_compiled_for(lengths: list[int]
         attention.picture_tiles,
     )
     assert [each.data_ptr() % 16 for each in read] == [0] * len(read)
-    assert buffer.token_ids[: sum(lengths)].tolist() == [token for length in lengths for token in range(length)]
-    assert not attention.slots[sum(lengths) :].any()
+    tokens = layout.shape.tokens
+    assert buffer.token_ids[:tokens].tolist() == layout.token_ids.tolist()
+    assert not attention.slots[tokens:].any()
