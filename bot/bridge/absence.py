@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import discord
+
+from bot.bridge.buttons import is_being_written
 
 Readable = (
     discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread | discord.DMChannel
@@ -62,3 +65,15 @@ async def messages_since(channel: Readable, seen: int, most: int) -> Since:
             break
     missed = [message for message in reversed(read) if message.id > seen]
     return Since(missed, {message.id for message in read}, back_to)
+
+
+def answered_in(messages: Iterable[discord.Message], own_id: int) -> set[int]:
+    """The messages to which the bot replies there, but for those whose answer it is still writing."""
+    return {
+        one.reference.message_id
+        for one in messages
+        if one.author.id == own_id
+        and one.reference is not None
+        and one.reference.message_id is not None
+        and not is_being_written(one)
+    }

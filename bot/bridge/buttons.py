@@ -145,3 +145,10 @@ def buttons(request: Request, controls: Controls) -> discord.ui.View:
                 )
             )
     return view
+
+
+def is_being_written(message: discord.Message) -> bool:
+    """It can be stopped."""
+    rows = (row for row in message.components if isinstance(row, discord.ActionRow))
+    buttons_there = (each for row in rows for each in row.children if isinstance(each, discord.Button))
+    return any((each.custom_id or "").startswith(f"answer:{Action.STOP}:") for each in buttons_there)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import aiohttp
 import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.bridge.announcing import announced, say_ended
 from bot.bridge.commands import (
     Interaction,
     RefusedError,
@@ -23,13 +25,17 @@ from bot.bridge.commands import (
 from bot.bridge.forms import TextForm
 from bot.bridge.permissions import moderates
 from bot.conversation.channel_settings import Mode
+from bot.conversation.keeping import Announced
 from bot.conversation.messages import Message, Origin, PhotoOffer, SkippedPhoto
 from bot.conversation.notes import about_skipped
 from bot.conversation.requests import Refusal
 from bot.languages.words import Words, marked
+from bot.store.errors import StoreError
 
 if TYPE_CHECKING:
     from bot.client import IdeficsClient
+
+log = logging.getLogger(__name__)
 
 MAX_QUESTION = 1000
 FILE_NAME = "picture.webp"
@@ -44,18 +50,34 @@ class Asking(commands.Cog):
 
     def __init__(self, client: IdeficsClient) -> None:
         self.client = client
+        self._left: list[Announced] = []
+        """From before the start, and still to be looked after."""
         self._menus = (
             app_commands.ContextMenu(name=marked("Describe this picture"), callback=self.describe),
             app_commands.ContextMenu(name=marked("Ask about this picture"), callback=self.ask_about),
         )
 
     async def cog_load(self) -> None:
+        # Before the connection: later there are also those of commands under way.
+        self._left = await self.client.store.announced()
         for menu in self._menus:
             self.client.tree.add_command(menu)
 
     async def cog_unload(self) -> None:
         for menu in self._menus:
             self.client.tree.remove_command(menu.name, type=menu.type)
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        kept: list[Announced] = []
+        while self._left:
+            left = self._left.pop()
+            try:
+                await say_ended(left, self.client, self.client.store)
+            except (discord.HTTPException, aiohttp.ClientError, TimeoutError, StoreError):
+                log.exception("Message %s is looked after in the next session", left.message_id)
+                kept.append(left)
+        self._left += kept
 
     @app_commands.command(name=marked("ask"), description=marked("Ask me about a picture"))
     @app_commands.describe(picture=marked("The picture"), question=marked("Such as: What is on the left?"))
@@ -126,20 +148,18 @@ class Asking(commands.Cog):
         words = await words_for(interaction)
         require_answers(interaction, words)
         # A message at once, not only a sign that there will be one: that could only be filled, in public.
-        await interaction.response.send_message(
-            words("Looking at {name} …", name=picture.filename), allowed_mentions=_NOBODY
-        )
-        async with _taken_back_if_it_fails(interaction):
+        looking = words("Looking at {name} …", name=picture.filename)
+        async with announced(interaction, looking, self.client.store, words) as message_id:
             offer = PhotoOffer(picture.url, picture.filename, picture.size)
             fetched = await self.client.service.fetch_photo(offer)
             if isinstance(fetched, SkippedPhoto):
                 await _withdraw(interaction, about_skipped(fetched, words))
                 return
             file = discord.File(io.BytesIO(fetched.data), FILE_NAME)
-            posted = await interaction.edit_original_response(
+            await interaction.edit_original_response(
                 content=question, attachments=[file], allowed_mentions=_NOBODY
             )
-            await self._receive(interaction, posted.id, mode, question, [offer])
+            await self._receive(interaction, message_id, mode, question, [offer])
 
     async def _ask_about(
         self,
@@ -150,10 +170,9 @@ class Asking(commands.Cog):
         words: Words,
     ) -> None:
         about = words("About {message}", message=message.jump_url)
-        await interaction.response.send_message(f"{question}\n-# {about}".strip(), allowed_mentions=_NOBODY)
-        async with _taken_back_if_it_fails(interaction):
-            posted = await interaction.original_response()
-            await self._receive(interaction, posted.id, Mode.CHAT, question, offers)
+        shown = f"{question}\n-# {about}".strip()
+        async with announced(interaction, shown, self.client.store, words) as message_id:
+            await self._receive(interaction, message_id, Mode.CHAT, question, offers)
 
     async def _receive(
         self,
@@ -185,17 +204,6 @@ class Asking(commands.Cog):
         if not offers:
             raise RefusedError(words("There is no picture in that message: choose one that shows a picture."))
         return offers
-
-
-@asynccontextmanager
-async def _taken_back_if_it_fails(interaction: Interaction) -> AsyncIterator[None]:
-    """Everybody sees the question: one that will not be answered must not stay."""
-    try:
-        yield
-    except Exception:
-        with suppress(discord.HTTPException):
-            await interaction.delete_original_response()
-        raise
 
 
 async def _withdraw(interaction: Interaction, sentence: str) -> None:

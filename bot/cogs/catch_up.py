@@ -14,7 +14,7 @@ import aiohttp
 import discord
 from discord.ext import commands
 
-from bot.bridge.absence import Readable, messages_since
+from bot.bridge.absence import Readable, answered_in, messages_since
 from bot.bridge.errors import Code
 from bot.bridge.permissions import missing_to_reply
 from bot.cogs.deletions import Deletions
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 LOOK_BACK = 500
 """Messages per place; who waits behind more of them has given up."""
+RETRY_AFTER_S = 60.0
+"""Places that could not be read are then tried again."""
 THREADS_STAY_OPEN = timedelta(days=7)
 """The longest time after which Discord archives a thread."""
 
@@ -65,15 +67,27 @@ class CatchUp(commands.Cog):
         if self._is_new_session:
             await self._look_up_places()
         self._is_new_session = True
-        if not self._resumed:
-            self._resumed = True
+        while True:
+            if not self._resumed:
+                await self._resume()
+            for place_id in list(self._missed):
+                async with self._turn(place_id):
+                    await self._catch_up_in(place_id)
+            await self._deletions.notice_everywhere()
+            if self._resumed and not (self._missed or self._deletions.left):
+                return
+            # Nobody may write there for long, and this session may last for weeks.
+            await asyncio.sleep(RETRY_AFTER_S)
+
+    async def _resume(self) -> None:
+        try:
             owed = await self.client.service.resume(self.client.audience)
-            if owed:
-                log.info("Answering %d questions from before the start", owed)
-        for place_id in list(self._missed):
-            async with self._turn(place_id):
-                await self._catch_up_in(place_id)
-        await self._deletions.notice_everywhere()
+        except StoreError:
+            log.exception("What was owed before the start cannot be read now; it is tried again")
+            return
+        self._resumed = True
+        if owed:
+            log.info("Answering %d questions from before the start", owed)
 
     @asynccontextmanager
     async def turn(self, place_id: int, message_id: int) -> AsyncIterator[None]:
@@ -142,12 +156,18 @@ class CatchUp(commands.Cog):
             return
         if not missing_to_reply(channel):  # else Discord shows an empty channel
             await self._deletions.notice_in(place, known, since)
+        answered = answered_in(since.missed, self.client.own_id)
         for message in since.missed:
             try:
-                await self._receive(message)
+                # Else this is a copy of the database from before the answer.
+                if message.id not in answered or await self._is_known(message):
+                    await self._receive(message)
             except Exception:
                 log.exception("Message %s in channel %s could not be taken in", message.id, place.id)
             await self.client.store.mark_seen(place.id, message.id)
+
+    async def _is_known(self, message: discord.Message) -> bool:
+        return await self.client.store.request_of_question(message.id) is not None
 
     async def _channel(self, place: Place, seen: int) -> Readable | None:
         """None where nothing can have been said: in a place that is gone, or a thread long archived."""

@@ -46,8 +46,14 @@ class Deletions:
         """What is `known` and was not read was deleted; what is older is looked at later."""
         await self._notice(place, known, since.read, since.back_to)
 
+    @property
+    def left(self) -> bool:
+        """Something is still to be looked at."""
+        return bool(self._unchecked)
+
     async def notice_everywhere(self) -> None:
-        """Takes a second for every hundred messages; returns when nothing is left to be looked at."""
+        """Takes a second for every hundred messages; places that cannot be looked at now are left."""
+        failed: dict[int, tuple[Place, int]] = {}
         while self._unchecked:
             place, before = self._unchecked.pop(next(iter(self._unchecked)))
             try:
@@ -56,7 +62,10 @@ class Deletions:
             except discord.Forbidden as error:
                 log.info("Cannot look for deletions in channel %s: %s", place.id, error)
             except (discord.HTTPException, aiohttp.ClientError, TimeoutError, StoreError):
-                log.exception("What was deleted in channel %s is looked for in the next session", place.id)
+                log.exception("What was deleted in channel %s is looked for again later", place.id)
+                failed[place.id] = (place, before)
+        # One that a new session wants looked at from its newest message on stays so.
+        self._unchecked = failed | self._unchecked
 
     async def _look(self, place: Place, before: int) -> bool:
         """Whether Discord was asked; a place that is gone is forgotten."""

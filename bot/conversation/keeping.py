@@ -55,6 +55,16 @@ class Statistics:
     disliked: int
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A message of the bot's that shows a question by command, which is yet to be taken in."""
+
+    message_id: int
+    place_id: int
+    language: str
+    """In which it is spoken of."""
+
+
 class ExampleStore(Protocol):
     """Examples of threads, channels and servers. Every method is one short transaction."""
 
@@ -110,3 +120,17 @@ class AnswerStore(Protocol):
         ...
 
     async def keep_registered_commands(self, application: str, digest: str) -> None: ...
+
+
+class AnnouncedStore(Protocol):
+    """So that a question that was never taken in, as the program ended, does not look as if it were."""
+
+    async def keep_announced(self, announced: Announced) -> None: ...
+
+    async def forget_announced(self, message_id: int) -> None:
+        """It was taken in, or is no longer shown."""
+        ...
+
+    async def announced(self) -> list[Announced]:
+        """Oldest first."""
+        ...

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bot.conversation.channel_settings import ChannelSettings
-from bot.conversation.keeping import AnswerStore, ExampleStore
+from bot.conversation.keeping import AnnouncedStore, AnswerStore, ExampleStore
 from bot.conversation.messages import Message, Place, Remembered, Scope, StoredPhoto
 from bot.conversation.personal import PersonalStore
 from bot.conversation.requests import Outcome, Request
@@ -193,5 +193,14 @@ class PlaceStore(Protocol):
         ...
 
 
-class Store(MessageStore, RequestStore, PlaceStore, ExampleStore, AnswerStore, PersonalStore, Protocol):
+class Store(
+    MessageStore,
+    RequestStore,
+    PlaceStore,
+    ExampleStore,
+    AnswerStore,
+    AnnouncedStore,
+    PersonalStore,
+    Protocol,
+):
     """All that is remembered."""

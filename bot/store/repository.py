@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from bot.conversation.store import Store
 from bot.store import probing
+from bot.store.announced import SqlAnnounced
 from bot.store.answers import SqlAnswers
 from bot.store.database import Database, opened
 from bot.store.examples import SqlExamples
@@ -18,7 +19,9 @@ from bot.store.requests import SqlRequests
 from bot.store.together import Together
 
 
-class SqlStore(SqlMessages, SqlRequests, SqlPlaces, SqlExamples, SqlAnswers, SqlPersonal, Store):
+class SqlStore(
+    SqlMessages, SqlRequests, SqlPlaces, SqlExamples, SqlAnswers, SqlAnnounced, SqlPersonal, Store
+):
     """What is remembered; see `Store` for the methods that have no word here."""
 
     def __init__(self, database: Database) -> None:

@@ -188,6 +188,16 @@ class RegistrationRow(Base):
     digest: Mapped[str]
 
 
+class AnnouncedRow(Base):
+    """A question by command that is shown and not yet taken in, see `Announced`."""
+
+    __tablename__ = "announced"
+
+    message_id: Mapped[Snowflake]
+    place_id: Mapped[int]
+    language: Mapped[str]
+
+
 class RequestAnswerRow(Base):
     """One of the bot's messages that hold an answer."""
 

@@ -677,6 +677,48 @@ PROMISES = [
         "except ZeroDivisionError:",
         "cannot_be_written",
     ),
+    Mutation(
+        "a command's question is not noted before it is taken in",
+        "bridge/announcing.py",
+        "await store.keep_announced(Announced(message_id, place_of(interaction).id, words.language))",
+        "pass",
+        "commands_question",
+    ),
+    Mutation(
+        "a command's question that was taken in is said not to have been",
+        "bridge/announcing.py",
+        "if await store.request_of_question(left.message_id) is None:",
+        "if True:",
+        "not_taken_in_before_the_end",
+    ),
+    Mutation(
+        "what was answered is answered again after going back to a copy",
+        "cogs/catch_up.py",
+        "if message.id not in answered or await self._is_known(message):",
+        "if True:",
+        "copy_was_made",
+    ),
+    Mutation(
+        "an answer that is half written counts as one",
+        "bridge/absence.py",
+        "and not is_being_written(one)",
+        "",
+        "copy_was_made",
+    ),
+    Mutation(
+        "what cannot be read at first is read only when somebody writes",
+        "cogs/catch_up.py",
+        "if self._resumed and not (self._missed or self._deletions.left):",
+        "if True:",
+        "also_if_nobody_writes",
+    ),
+    Mutation(
+        "where deletions cannot be looked for they are not looked for again",
+        "cogs/deletions.py",
+        "self._unchecked = failed | self._unchecked",
+        "pass",
+        "also_if_nobody_writes",
+    ),
 ]
 
 GROUPS = (
@@ -687,7 +729,7 @@ GROUPS = (
     (LIMITS, "tests/bot/conversation tests/bot/cogs tests/bot/web/test_tokens.py"),
     (MODES, "tests/bot/conversation tests/bot/cogs"),
     (COMMANDS, "tests/bot/cogs tests/bot/cli/test_run.py"),
-    (PROMISES, "tests/bot/bridge tests/bot/cogs tests/bot/store"),
+    (PROMISES, "tests/bot/bridge tests/bot/cogs tests/bot/store tests/e2e/test_crashes.py"),
 )
 """Mistakes, and where the tests are that should notice."""
 

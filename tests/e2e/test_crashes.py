@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from bot.bridge.announcing import ENDED
 from tests.e2e.crashes import Crashing, crashing
 from tests.standin import faults
 
@@ -112,6 +113,26 @@ def test_killed_at_every_stage(tmp_path: Path) -> None:
                 except AssertionError as error:
                     error.add_note(f"killed {stage.__name__}")
                     raise
+
+    asyncio.run(main())
+
+
+def test_killed_before_a_commands_question_is_taken_in(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with crashing(tmp_path) as scene:
+            discord, alice, place = scene.discord, scene.people[0], scene.channels[0]
+            discord.fail("GET", "/attachments/", faults.Hang())
+            before = len(discord.calls("GET"))
+            asked = await alice.command(
+                place, "ask", picture=alice.file("it.png", picture()), question="question 99"
+            )
+            await discord.wait_for(lambda: len(discord.calls("GET")) > before, "it fetches the picture")
+            shown = asked.original
+            assert shown is not None
+            assert shown.content == "Looking at it.png …"
+            await scene.kill()
+            await scene.start()
+            await discord.wait_for(lambda: shown.content == ENDED, "it says that it was ended")
 
     asyncio.run(main())
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import discord
 import pytest
 
+from bot.bridge.announcing import ENDED
 from bot.conversation.channel_settings import Mode
+from bot.conversation.keeping import Announced
 from bot.conversation.limits import Limits
 from bot.conversation.notes import UNABLE
+from bot.languages.words import words_in
 from bot.store.errors import StoreError
 from tests.bot.cogs.speaking import ATTACHED, mode, moderator, text_of, told
 from tests.bot.discord_world import World, picture, tell
@@ -73,6 +76,24 @@ def test_a_question_that_cannot_be_taken_in_does_not_stay(tmp_path: Path) -> Non
         assert [each.ephemeral for each in result.followups] == [True]
         assert result.followups[0].content == UNABLE
         assert world.channel.history() == []
+
+    tell(tmp_path, story)
+
+
+@pytest.mark.parametrize("taken_in", [False, True])
+def test_a_question_that_was_not_taken_in_before_the_end_says_so(tmp_path: Path, taken_in: bool) -> None:
+    async def story(world: World) -> None:
+        await world.alice.slash(world.channel, "ask", picture=ATTACHED, question="what is this?")
+        question = world.channel.history()[0]
+        assert await world.store.announced() == []
+        if not taken_in:
+            question = await world.client.get_partial_messageable(world.channel.id).send("Looking at it …")
+        await world.store.keep_announced(Announced(question.id, world.channel.id, "de"))
+        await world.restart()
+        await world.env.settle()
+        shown = next(one for one in world.channel.history() if one.id == question.id)
+        assert shown.content == ("what is this?" if taken_in else words_in("de").said(ENDED))
+        assert await world.store.announced() == []
 
     tell(tmp_path, story)
 

@@ -10,10 +10,16 @@ from typing import Any
 import discord
 import pytest
 
+from bot.cogs import catch_up
 from bot.conversation.keeping import Owners
+from bot.conversation.limits import Limits
 from bot.conversation.messages import Message, Scope, StoredPhoto
 from bot.conversation.photos import normalise
-from tests.bot.discord_world import World, picture, tell
+from bot.conversation.service import ReplyService
+from bot.store.backup import back_up
+from bot.store.errors import StoreError
+from bot.store.repository import SqlStore
+from tests.bot.discord_world import CdnFetcher, World, picture, tell
 
 
 @contextmanager
@@ -55,6 +61,29 @@ def test_nothing_is_answered_twice_after_a_start(tmp_path: Path) -> None:
         await world.restart()
         assert len(world.engine.asked) == 1
         assert len(world.answers()) == 1
+
+    tell(tmp_path, story)
+
+
+def test_what_was_answered_after_the_copy_was_made_that_is_gone_back_to(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.ask("before")
+        file, copy = tmp_path / "test.sqlite3", tmp_path / "copy.sqlite3"
+        back_up(f"sqlite+aiosqlite:///{file}", copy)
+        answered = await world.ask("after")
+        world.engine._answers = [["Half", world.event()], "Whole.", "Whole."]
+        half = await world.ask("half")
+        with offline(world):
+            missed = await world.ask("missed")
+        await world.service.close(0)
+        async with SqlStore.open(f"sqlite+aiosqlite:///{copy}") as world.store:
+            world._made = lambda: ReplyService(world.store, CdnFetcher(), world.engine, Limits())  # type: ignore[attr-defined]
+            await world.restart()
+            await world.env.settle()
+            replies = [one for one in world.answers() if world.labels(one) == ["Regenerate", "Delete"]]
+            replied_to = [one.reference.message_id for one in replies if one.reference is not None]
+            assert [replied_to.count(one.id) for one in (answered, half, missed)] == [1, 1, 1]
+            await world.service.close(0)
 
     tell(tmp_path, story)
 
@@ -249,6 +278,52 @@ def test_what_a_history_does_not_show_but_is_there_was_not_deleted(
     tell(tmp_path, story)
 
 
+def unreadable(monkeypatch: pytest.MonkeyPatch, times: int) -> list[Exception]:
+    """Discord cannot show channels' histories the next few times; the failures that are still to come."""
+    broken = discord.DiscordServerError(SimpleNamespace(status=503, reason="no"), "no")  # type: ignore[arg-type]
+    failures: list[Exception] = [broken] * times
+    history = discord.TextChannel.history
+
+    def failing(channel: discord.TextChannel, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return history(channel, **options)
+
+    monkeypatch.setattr(discord.TextChannel, "history", failing)
+    return failures
+
+
+def test_what_cannot_be_read_at_first_is_read_later_also_if_nobody_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catch_up, "RETRY_AFTER_S", 0.0)
+
+    async def story(world: World) -> None:
+        await world.ask("what?")
+        deleted = await world.ask("gone?")
+        with offline(world):
+            await world.ask("missed?")
+            world.env.backend.delete_message(world.channel.id, deleted.id)
+        resume, down = world.service.resume, [StoreError("the disk does not do what it should")]
+
+        async def failing(*args: Any) -> int:
+            if down:
+                raise down.pop()
+            return await resume(*args)
+
+        world._made = lambda: world.service  # type: ignore[attr-defined]
+        world.service.resume = failing  # type: ignore[method-assign]
+        # By both who look: for what was said and for what was deleted.
+        failures = unreadable(monkeypatch, 4)
+        await world.restart()
+        await world.env.settle()
+        assert (failures, down) == ([], [])
+        assert "missed?" in world.engine.shown(2).rpartition("User:")[2]
+        assert await world.store.message(deleted.id) is None
+
+    tell(tmp_path, story)
+
+
 def test_what_cannot_be_read_at_first_is_read_with_the_next_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,16 +331,7 @@ def test_what_cannot_be_read_at_first_is_read_with_the_next_message(
         await world.ask("what?")
         with offline(world):
             await world.ask("missed?")
-        broken = discord.DiscordServerError(SimpleNamespace(status=503, reason="no"), "no")  # type: ignore[arg-type]
-        failures = [broken]
-        history = discord.TextChannel.history
-
-        def failing(channel: discord.TextChannel, **options: Any) -> Any:
-            if failures:
-                raise failures.pop()
-            return history(channel, **options)
-
-        monkeypatch.setattr(discord.TextChannel, "history", failing)
+        unreadable(monkeypatch, 1)
         await world.restart()
         assert len(world.engine.asked) == 1
         await world.ask("and now?")
