@@ -9,22 +9,39 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
+
+_changing = RLock()
+"""Engines have threads of their own; and what is collected may itself come here."""
+_blocks = 0
+"""How many blocks of `settled` are under way."""
 
 
 @contextmanager
 def settled() -> Iterator[None]:
-    """Inside the block what was there before it is not looked at."""
-    gc.freeze()
+    """Inside the block what was there before it is not looked at.
+
+    Blocks may overlap, on any threads: all of it is looked at again when the last of them ends.
+    """
+    global _blocks
+    with _changing:
+        if _blocks:  # What an engine that was closed has left would otherwise stay as long as the others run.
+            collect()
+        _blocks += 1
+        gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        with _changing:
+            _blocks -= 1
+            if not _blocks:
+                gc.unfreeze()
 
 
 def collect() -> None:
     """Frees what nobody can reach, also of what has settled."""
-    some_settled = gc.get_freeze_count() > 0
-    gc.unfreeze()
-    gc.collect()
-    if some_settled:
-        gc.freeze()
+    with _changing:
+        gc.unfreeze()
+        gc.collect()
+        if _blocks:
+            gc.freeze()

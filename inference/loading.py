@@ -57,7 +57,7 @@ def load_checkpoint(
     import torch
 
     from inference.devices import choose_device, choose_dtype
-    from inference.memory import check_fits, needed_bytes, one_with_room
+    from inference.memory import check_fits, needed_bytes, one_with_room, working_bytes
     from inference.weights import SMALL_BYTES, build_empty, fill, load_by_transformers
 
     if quantization not in QUANTIZATIONS:
@@ -92,7 +92,9 @@ def load_checkpoint(
     check_tensors(files, {name: weight.shape for name, weight in model.named_parameters()})
     if target is None:
         target = one_with_room(
-            files.size if files.is_quantized else needed_bytes(model, quantization, arithmetic)
+            files.size + working_bytes(config, arithmetic)
+            if files.is_quantized
+            else needed_bytes(model, quantization, arithmetic)
         )
     if not files.is_quantized:
         check_fits(model, quantization, arithmetic, target)

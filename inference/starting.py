@@ -67,7 +67,8 @@ def load_engine(
         quantization: `4bit` (NF4) and `8bit` need bitsandbytes.
         dtype: of weights and arithmetic; with quantisation, that of the arithmetic. By default bfloat16,
             but float32 on CPUs without bfloat16 instructions and for the built-in model on every CPU.
-        device: such as `cuda:0` or `cpu`. By default the model is spread over all accelerators there are.
+        device: such as `cuda:0` or `cpu`. By default one accelerator if the model fits there, else the model
+            is spread over all there are; the CPU if there are none.
         reference: use transformers' own `generate` instead of continuous batching.
         model: an already built model instead of a checkpoint, used where it is. Its picture size comes
             from its configuration; mean and deviation are CLIP's.

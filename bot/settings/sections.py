@@ -93,7 +93,7 @@ class ModelSettings(_Section):
     dtype: Literal["bfloat16", "float16", "float32"] | None = None
     """Unset: what suits the device."""
     device: str | None = None
-    """Such as `cpu` or `cuda:1`; unset: all accelerators there are."""
+    """Such as `cpu` or `cuda:1`; unset: an accelerator on which the model fits, or all together."""
 
 
 class StoreSettings(_Section):

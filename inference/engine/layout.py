@@ -45,7 +45,7 @@ class LayoutShape:
         )
 
     def aligned(self) -> LayoutShape:
-        """With room for some more tokens, so that each field of a buffer begins at a multiple of 16 bytes.
+        """With room for some more tokens: what kernels read of a buffer then begins at multiples of 16 bytes.
 
         Kernels are compiled for such addresses; for others they would be compiled anew while people wait.
         """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from inference import garbage
 from inference.devices import idle_threads
 from inference.engine import dispatch
 from inference.engine.budget import Budget
@@ -145,13 +145,10 @@ class Machine:
             *self.encoder.recordings(),
         ]
         # A recording that is destroyed, as garbage, spoils the one that is being made.
-        gc.freeze()
-        try:
+        with garbage.settled():
             for done, record in enumerate(works):
                 report(done, len(works))
                 record()
-        finally:
-            gc.unfreeze()
         report(len(works), len(works))
         log.info("Recorded %d kinds of work in %.1f s.", len(works), monotonic() - began)
 

@@ -1,1 +1,1 @@
-"""Triton kernels for all that a decode step does, and for the attention of prompts."""
+"""Kernels for GPUs: for all that a decode step does, and for the attention of prompts."""

@@ -7,27 +7,33 @@ compiler has to be on the machine.
 from __future__ import annotations
 
 import ctypes
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 
 from inference.kernels.tensor_maps import TensorMap
 
+log = logging.getLogger(__name__)
+
 
 def can_compile() -> bool:
-    """Whether what compiles is there, as it is beside a torch for CUDA on Linux."""
-    return (
-        sys.platform == "linux"
-        and torch.version.cuda is not None
-        and find_spec("cuda") is not None
-        and find_spec("cuda.bindings") is not None
-    )
+    """Whether what compiles can be loaded, as beside a torch for CUDA on Linux; if not, the log says why."""
+    if sys.platform != "linux" or torch.version.cuda is None:
+        return False
+    try:
+        from cuda.bindings import nvrtc
+
+        _checked(nvrtc.nvrtcVersion())  # It is the first call that loads the library.
+    except (ImportError, RuntimeError):
+        log.warning("NVRTC, which compiles kernels, cannot be loaded: slower ones are used.", exc_info=True)
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

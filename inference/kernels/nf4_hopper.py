@@ -74,9 +74,7 @@ def can_multiply(x: torch.Tensor, weight: Nf4Weight) -> bool:
 @cache
 def runs_on(device: torch.device) -> bool:
     """Whether this kernel is for such a device: for Hopper's, on which it has been measured."""
-    if device.type != "cuda" or not can_compile():
-        return False
-    return torch.cuda.get_device_capability(device)[0] == 9
+    return device.type == "cuda" and torch.cuda.get_device_capability(device)[0] == 9 and can_compile()
 
 
 def multiply(x: torch.Tensor, weight: Nf4Weight, out: torch.Tensor) -> None:

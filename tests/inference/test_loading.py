@@ -201,6 +201,26 @@ def test_a_model_that_was_quantised_before_it_was_saved(checkpoint: Path, tmp_pa
     assert torch.equal(logits(second).float(), logits(first).float())
 
 
+def test_one_device_must_have_room_for_a_conversation_too(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = tmp_path / "saved"
+    shutil.copytree(checkpoint, saved, ignore=shutil.ignore_patterns("*.safetensors", "*.index.json"))
+    quantized = load_checkpoint(checkpoint, device="cpu", quantization="4bit").model
+    quantized.save_pretrained(saved)
+    asked: list[int] = []
+
+    def one_with_room(needed: int) -> torch.device:
+        asked.append(needed)
+        return torch.device("cpu")
+
+    monkeypatch.setattr("inference.devices.choose_device", lambda _: None)  # as where there are accelerators
+    monkeypatch.setattr(memory, "one_with_room", one_with_room)
+    load_checkpoint(saved)
+    load_checkpoint(checkpoint, quantization="4bit")
+    assert min(asked) > memory.working_bytes(quantized.config, torch.bfloat16)
+
+
 def test_80b_is_refused_in_float16(copy: Path) -> None:
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(config | {"hidden_size": 8192, "num_attention_heads": 64}))

@@ -250,6 +250,13 @@ MUTATIONS = [
         "            pass\n",
         "all_works_are_over",
     ),
+    Mutation(
+        "a long pass begins where no kernel was compiled for",
+        "layout.py",
+        "tokens=-(-self.tokens // 16) * 16",
+        "tokens=self.tokens",
+        "test_layout",
+    ),
 ]
 
 

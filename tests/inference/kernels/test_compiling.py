@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import ctypes
+import sys
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +14,29 @@ from inference.kernels.tensor_maps import TensorMap
 def test_a_torch_without_cuda_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.version, "cuda", None)
     assert not compiling.can_compile()
+
+
+def without_library() -> ModuleType:
+    """The bindings, which load the library only when they are first called."""
+
+    def fail() -> None:
+        raise RuntimeError("Failure finding libnvrtc.so")
+
+    bindings = ModuleType("cuda.bindings")
+    vars(bindings)["nvrtc"] = SimpleNamespace(nvrtcVersion=fail)
+    return bindings
+
+
+@pytest.mark.parametrize("bindings", [None, without_library()], ids=["no bindings", "no library"])
+def test_a_compiler_that_cannot_be_loaded_compiles_nothing(
+    bindings: ModuleType | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setitem(sys.modules, "cuda", ModuleType("cuda"))
+    monkeypatch.setitem(sys.modules, "cuda.bindings", bindings)
+    assert not compiling.can_compile()
+    assert "NVRTC" in caplog.text
 
 
 def test_arguments_have_the_types_of_the_kernel() -> None:
