@@ -717,7 +717,7 @@ PROMISES = [
         "cogs/deletions.py",
         "self._unchecked = failed | self._unchecked",
         "pass",
-        "also_if_nobody_writes",
+        "looked_for_again",
     ),
 ]
 

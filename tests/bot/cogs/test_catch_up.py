@@ -10,7 +10,8 @@ from typing import Any
 import discord
 import pytest
 
-from bot.cogs import catch_up
+from bot.cogs import catch_up, deletions
+from bot.cogs.deletions import Deletions
 from bot.conversation.keeping import Owners
 from bot.conversation.limits import Limits
 from bot.conversation.messages import Message, Scope, StoredPhoto
@@ -319,6 +320,30 @@ def test_what_cannot_be_read_at_first_is_read_later_also_if_nobody_writes(
         await world.env.settle()
         assert (failures, down) == ([], [])
         assert "missed?" in world.engine.shown(2).rpartition("User:")[2]
+        assert await world.store.message(deleted.id) is None
+
+    tell(tmp_path, story)
+
+
+def test_where_deletions_cannot_be_looked_for_they_are_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(*_: Any, **__: Any) -> Any:
+        raise TimeoutError
+
+    async def story(world: World) -> None:
+        deleted = await world.ask("gone?")
+        with offline(world):
+            world.env.backend.delete_message(world.channel.id, deleted.id)
+        places = [place for place, _ in await world.store.seen_places()]
+        looking = Deletions(world.client)
+        looking.expect(next(place for place in places if place.id == world.channel.id))
+        with monkeypatch.context() as broken:
+            broken.setattr(deletions, "read_page", failing)
+            await looking.notice_everywhere()
+        assert looking.left
+        await looking.notice_everywhere()
+        assert not looking.left
         assert await world.store.message(deleted.id) is None
 
     tell(tmp_path, story)
