@@ -33,7 +33,10 @@ def demo(host: str | None, port: int | None, model: str | None, *, browser: bool
     )
 
     def ready(url: str) -> None:
-        print(f"The playground is at {url} (Ctrl-C ends it).", flush=True)
+        place, with_token, _ = url.partition("?")
+        # Elsewhere than on a terminal it may be kept, in a service's journal for one.
+        shown = f"{place}?token=…" if with_token and not sys.stdout.isatty() else url
+        print(f"The playground is at {shown} (Ctrl-C ends it).", flush=True)
         if browser and _has_screen():
             webbrowser.open(url)
 

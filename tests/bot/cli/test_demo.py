@@ -70,3 +70,21 @@ async def _serve_and_end(tmp_path: Path) -> None:
                 process.send_signal(signal.SIGTERM)
                 assert await process.wait() == 0
     assert (tmp_path / "idefics-bot.sqlite3").exists()
+
+
+def test_its_token_is_not_written_where_it_would_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDEFICS_BOT_WEB__TOKEN", "a-word-of-some-length")
+    checkpoint = write_checkpoint(tmp_path / "checkpoint")
+
+    async def story() -> None:
+        options = ("--port", "0", "--no-browser", "--model", str(checkpoint))
+        async with running(sys.executable, "-m", "bot", "demo", *options) as process:
+            assert process.stdout is not None
+            line = (await process.stdout.readline()).decode()
+            assert line.endswith("/?token=… (Ctrl-C ends it).\n")
+            process.send_signal(signal.SIGTERM)
+            assert await process.wait() == 0
+
+    asyncio.run(story())
