@@ -10,7 +10,7 @@ from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Te
 from inference import Generated, Options, load_engine
 from inference.demo.vocabulary import VOCABULARY_SIZE
 from inference.prompt import PromptEncoder, SpecialTokens
-from inference.random_weights import config_of_shape, random_model, stand_in_tokenizer
+from inference.random_weights import _place_of, config_of_shape, random_model, stand_in_tokenizer
 from inference.weights import build_empty
 from tests.inference.checkpoints import picture
 
@@ -56,6 +56,15 @@ def test_the_stand_in_tokenizer_is_one() -> None:
     assert SpecialTokens.of(tokenizer) == SpecialTokens(1, 2, 32000, 32001, 32002)
     encoded = PromptEncoder(tokenizer).encode(["Any text, œuvre", picture("red")])
     assert tokenizer.decode(encoded.token_ids, skip_special_tokens=True) == "Any text, œuvre"
+
+
+def test_a_weight_lies_where_its_own_part_does() -> None:
+    first, second = torch.device("cuda:0"), torch.device("cuda:1")
+    places = {"model.layers.1": first, "model.layers.10": second, "lm_head.weight": first}
+    assert _place_of("model.layers.1.mlp.weight", places) == first
+    assert _place_of("model.layers.10.mlp.weight", places) == second
+    assert _place_of("lm_head.weight", places) == first
+    assert _place_of("anything", {"": second}) == second
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")

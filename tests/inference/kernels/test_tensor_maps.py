@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import torch
 from inference.kernels import tensor_maps
 from inference.kernels.tensor_maps import tensor_map
 
-TOLD = tuple[list[int], list[int], list[int]]
+TOLD = tuple[list[int], list[int], list[int], int]
 
 
 def numbers(at: ctypes.Array[ctypes.c_uint64] | ctypes.Array[ctypes.c_uint32]) -> list[int]:
@@ -18,11 +19,12 @@ def numbers(at: ctypes.Array[ctypes.c_uint64] | ctypes.Array[ctypes.c_uint32]) -
 
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[TOLD]]:
-    """What is told to the driver, which need not be there: axes, strides and boxes."""
+    """What is told to the driver, which need not be there: axes, strides, boxes, and how places change."""
     told: list[TOLD] = []
 
-    def encode(*arguments: ctypes.Array[ctypes.c_uint64]) -> int:
-        told.append((numbers(arguments[4]), numbers(arguments[5]), numbers(arguments[6])))
+    def encode(*arguments: Any) -> int:
+        axes, strides, box = map(numbers, arguments[4:7])
+        told.append((axes, strides, box, arguments[9]))
         return 0
 
     def function() -> Callable[..., int]:
@@ -37,7 +39,11 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[TOLD]]:
 def test_a_row_is_seen_as_pieces(driver: list[TOLD]) -> None:
     tensor_map(torch.zeros((10, 384), dtype=torch.uint8), 128, (16, 2), exchange=True)
     tensor_map(torch.zeros((10, 12)), 16, (16, 2), exchange=False)
-    assert driver == [([128, 10, 3], [384, 128], [128, 16, 2]), ([16, 10, 3], [48, 16], [16, 16, 2])]
+    in_128_bytes, none = 3, 0  # CU_TENSOR_MAP_SWIZZLE_128B and _NONE
+    assert driver == [
+        ([128, 10, 3], [384, 128], [128, 16, 2], in_128_bytes),
+        ([16, 10, 3], [48, 16], [16, 16, 2], none),
+    ]
 
 
 def test_it_lies_where_the_driver_wants_it(driver: list[TOLD]) -> None:
