@@ -161,7 +161,7 @@ class ContextMemory:
     def _wipe(self) -> None:
         """Zeros where something is left of sequences and pictures that are gone."""
         self._pages.clear(self.pool.left())
-        each = len(self.picture_layers[0].keys) // (self.pictures.slots + 1) if self.picture_layers else 0
+        each = len(self.picture_layers[0].keys) // (self.pictures.slots + 1)  # slot 0 too has its pages
         self._picture_pages.clear(
             [slot * each + page for slot in self.pictures.left() for page in range(each)]
         )
