@@ -102,14 +102,16 @@ class ContinuousEngine:
     def _shall_read(self) -> bool:
         """Whether prompts are read now or the answers that are being generated go on first.
 
-        A pass takes about as long for three prompts as for one: while others are answered, prompts gather
-        for some steps, unless there are many already.
+        A pass takes about as long for three short prompts as for one: while others are answered, prompts
+        gather for some steps, unless there are many already, or enough to fill a pass.
         """
         waiting, rows = len(self._reader), self._decoding.rows
         if not waiting:
             return False
         self._steps_since_reading += 1
-        enough = rows <= ROWS_FOR_A_PROMPT * waiting
+        enough = (
+            rows <= ROWS_FOR_A_PROMPT * waiting or self._reader.unread_tokens >= self.machine.chunk_tokens
+        )
         return enough or self._steps_since_reading > self.machine.steps_between_passes
 
     def _read(self) -> None:

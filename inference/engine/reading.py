@@ -40,6 +40,11 @@ class Reader:
         """Jobs that are being read."""
         return len(self._jobs)
 
+    @property
+    def unread_tokens(self) -> int:
+        """Of all prompts that are being read."""
+        return sum(len(job.sequence.token_ids) - job.sequence.computed for job in self._jobs)
+
     def add(self, job: Job) -> None:
         self._jobs.append(job)
 

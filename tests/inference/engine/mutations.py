@@ -146,6 +146,13 @@ MUTATIONS = [
         "prompts_gather",
     ),
     Mutation(
+        "prompts that fill a pass gather on",
+        "loop.py",
+        " or self._reader.unread_tokens >= self.machine.chunk_tokens",
+        "",
+        "prompts_gather",
+    ),
+    Mutation(
         "a row that is moved leaves its options behind",
         "rows.py",
         "self.sampling.move(source, target)",

@@ -60,9 +60,22 @@ def _generated(stepped: Stepped) -> int:
     return int(stepped.engine.machine.rows.lengths[0])
 
 
+@pytest.mark.parametrize(
+    ("of_a_pass", "expected"),
+    [
+        # Nine find nobody; two gather; three are many beside eleven.
+        (100, [(0, 9), (4, 2), (7, 3)]),
+        # Two fill a pass; the third of three is one alone again.
+        (2, [(0, 9), (2, 2), (7, 2), (11, 1)]),
+    ],
+)
 def test_prompts_gather_while_many_others_are_answered(
-    model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    of_a_pass: int,
+    expected: list[tuple[int, int]],
 ) -> None:
+    """`expected` are the steps with a pass, and the prompts that are read in it, `of_a_pass` at most."""
     stepped = Stepped(model, small_tokenizer, with_pages(100, most_rows=16))
     assert stepped.engine.machine.steps_between_passes == 0  # on a CPU
     stepped.engine.machine.steps_between_passes = 3
@@ -79,10 +92,12 @@ def test_prompts_gather_while_many_others_are_answered(
     outcomes = []
     for step in range(12):
         for _ in range(arrivals.get(step, 0)):
-            outcomes.append(stepped.ask(PROMPTS[0], Options(max_new_tokens=40))[1])
+            prompt: Prompt = [Generated((300 + len(outcomes), *range(310, 318)))]
+            request, outcome = stepped.ask(prompt, Options(max_new_tokens=40))
+            outcomes.append(outcome)
+            stepped.engine.machine.chunk_tokens = of_a_pass * len(request.prompt.token_ids)
         stepped.step()
-    # Nine find nobody; two gather; three are many beside eleven.
-    assert read == [(0, 9), (4, 2), (7, 3)]
+    assert read == expected
     stepped.finish()
     assert all(outcome.reply is not None for outcome in outcomes)
 
