@@ -13,19 +13,17 @@ import gc
 import json
 import platform
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from inference.bench_options import RANDOM, parser
-from inference.coldstart import ColdStart, measure_cold_start
+from inference.coldstart import measure_cold_start, measure_cold_start_of
 from inference.errors import InferenceError
 from inference.lean_import import import_transformers
 from inference.loading import LoadedCheckpoint, adopt_model, load_checkpoint
@@ -84,9 +82,14 @@ def _report(options: argparse.Namespace) -> dict[str, Any]:
         f"{1000 * step_bytes / bandwidth:.3g} ms at best\n"
     )
     measured = asyncio.run(_measured(loaded, options, step_bytes / bandwidth))
-    cold = _cold_start(loaded, options.weights) if options.shape == "demo" else None
-    if cold is not None:
-        _print_cold_start(cold)
+    cold = None
+    if options.cold_start or options.shape == "demo":
+        target = "cpu" if options.shape == "demo" else str(device)
+        if options.weights == RANDOM:
+            cold = measure_cold_start_of(loaded, target)
+        else:
+            cold = measure_cold_start(options.weights, target)
+        print(f"\n{cold}")
     return {
         "shape": options.shape,
         "weights": options.weights,
@@ -232,30 +235,6 @@ def _print_row(engine: str, load: Load, speed: Speed, best_step: float) -> None:
             f"{100 * best_step / speed.step:.1f} %" if speed.step else "",
         ),
         flush=True,
-    )
-
-
-def _cold_start(loaded: LoadedCheckpoint, weights: str) -> ColdStart:
-    if weights != RANDOM:
-        return measure_cold_start(weights)
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-    with tempfile.TemporaryDirectory() as folder:
-        loaded.model.save_pretrained(folder)
-        loaded.tokenizer.save_pretrained(folder)
-        settings = {"image_size": loaded.preprocessor.size}
-        (Path(folder) / "preprocessor_config.json").write_text(json.dumps(settings), encoding="utf-8")
-        return measure_cold_start(folder)
-
-
-def _print_cold_start(cold: ColdStart) -> None:
-    memory = f"{cold.peak_memory / GB:.2f} GB" if cold.peak_memory is not None else "unknown"
-    rate = f"{cold.tokens_per_second:.1f}" if cold.tokens_per_second is not None else "unknown"
-    print(
-        f"\nA new process on the CPU, one picture, an answer of {cold.tokens} tokens:\n"
-        f"load {cold.load:.2f} s, first token {cold.first_token:.2f} s, answer {cold.answer:.2f} s, "
-        f"tokens/s {rate}, peak memory {memory}"
     )
 
 

@@ -35,6 +35,11 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-graphs", dest="graphs", action="store_false", help="start each kernel by itself, on a GPU"
     )
+    parser.add_argument(
+        "--cold-start",
+        action="store_true",
+        help="also load the weights from disk in a new process; the demo shape always does, on the CPU",
+    )
     parser.add_argument("--seconds", type=_positive, default=20, help="how long requests arrive at random")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to this file")
     return parser

@@ -39,6 +39,7 @@ def test_the_table_and_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[st
     cold = report["cold_start"]
     assert cold["tokens"] == 15
     assert 0 < cold["first_token"] < cold["answer"]
+    assert 0 < cold["weights"] < cold["load"]
     assert 10**8 < cold["peak_memory"] < 10**10
     assert f"load {cold['load']:.2f} s" in shown
 
