@@ -122,6 +122,9 @@ def _loaded(options: argparse.Namespace) -> LoadedCheckpoint:
     from inference.weights import build_empty
 
     config = config_of_shape(options.shape)
+    if options.cold_start:
+        # Loading expects of a vocabulary of the published size that it is the published one.
+        config.vocab_size += 64
     device = choose_device(None)
     dtype = choose_dtype(None, device, small=options.shape == "demo")
     if device is None:
