@@ -69,6 +69,8 @@ def title(scene: Scene, rng: random.Random) -> Question:
             "Short description please.",
             "Summarise the picture.",
             "What would you call this picture?",
+            "Caption?",
+            "Title?",
         )
     )
     return Question("title", text, caption(scene), f"{capital(caption(scene))}.")
@@ -124,6 +126,7 @@ def background(scene: Scene, rng: random.Random) -> Question:
             "What is the colour of the background?",
             "What is in the background?",
             "Background colour?",
+            "Background?",
         )
     )
     return Question("background", text, scene.background, f"The background is {scene.background}.")

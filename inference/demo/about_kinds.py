@@ -26,6 +26,8 @@ def which_shapes(scene: Scene, rng: random.Random) -> Question | None:
             "Name the shapes.",
             "What shapes do you see?",
             "What things do you see?",
+            "Shapes?",
+            "Things?",
         )
     )
     shapes = list(dict.fromkeys(thing.shape for thing in scene.things))
@@ -47,6 +49,7 @@ def which_colours(scene: Scene, rng: random.Random) -> Question | None:
             "List the colours.",
             "What colours are the things?",
             "What colours are the shapes?",
+            "Colours?",
         )
     )
     colours = list(dict.fromkeys(thing.colour for thing in scene.things))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from inference.demo.question import Question, absent_shape
 from inference.demo.wording import (
     FAMILIES,
     a,
     asked_shape,
+    capital,
     counted,
     joined,
     place,
@@ -30,6 +33,8 @@ def count(scene: Scene, rng: random.Random) -> Question:
             f"How many {noun}?",
             f"How many {noun} can you see?",
             f"Count the {noun}.",
+            f"Number of {noun}?",
+            "How many?",
             "How many are there?",
             "How many are there in total?",
         )
@@ -37,8 +42,7 @@ def count(scene: Scene, rng: random.Random) -> Question:
     number = len(scene.things)
     if not number:
         return Question("number", text, "0", "There is nothing in the picture.")
-    verb = "is" if number == 1 else "are"
-    return Question("number", text, str(number), f"There {verb} {counted(number, 'thing', 'things')}.")
+    return Question("number", text, str(number), f"There {_so_many(number, 'thing', 'things')}.")
 
 
 def _some(scene: Scene, rng: random.Random) -> tuple[str, str, Callable[[Thing], bool]]:
@@ -74,10 +78,86 @@ def count_some(scene: Scene, rng: random.Random) -> Question:
             f"Count the {many}.",
         )
     )
-    sentence = (
-        f"There {'is' if number == 1 else 'are'} {counted(number, one, many) if number else 'no ' + many}."
-    )
-    return Question("number of kind", text, str(number), sentence)
+    return Question("number of kind", text, str(number), f"There {_so_many(number, one, many)}.")
+
+
+def _so_many(number: int, one: str, many: str) -> str:
+    return f"{'is' if number == 1 else 'are'} {counted(number, one, many) if number else f'no {many}'}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A claim about a number: how it is asked with the number and a noun, and when it is true."""
+
+    asked: tuple[str, ...]
+    asked_of_one: tuple[str, ...]
+    true: Callable[[int, int], bool]
+    weight: int
+
+
+_CLAIMS = (
+    _Claim(
+        (
+            "Are there {} {}?",
+            "Are there {} {}?",
+            "Are there {} {} in the picture?",
+            "Are there exactly {} {}?",
+            "Do you see {} {}?",
+            "Can you see {} {}?",
+        ),
+        ("Is there only {} {}?", "Is there just {} {}?", "Is there exactly {} {}?", "Do you see only {} {}?"),
+        lambda number, claimed: number == claimed,
+        6,
+    ),
+    _Claim(
+        ("Are there more than {} {}?", "Do you see more than {} {}?"),
+        ("Is there more than {} {}?", "Are there more than {} {}?", "Do you see more than {} {}?"),
+        lambda number, claimed: number > claimed,
+        3,
+    ),
+    _Claim(
+        ("Are there fewer than {} {}?", "Are there less than {} {}?"),
+        (),
+        lambda number, claimed: number < claimed,
+        1,
+    ),
+    _Claim(
+        ("Are there at least {} {}?",),
+        ("Is there at least {} {}?",),
+        lambda number, claimed: number >= claimed,
+        1,
+    ),
+)
+_LETTERS = ("one", "two", "three", "four", "five")
+
+
+def check_number(scene: Scene, rng: random.Random) -> Question:
+    """Whether there are so many things, or more or fewer; answered with how many there are."""
+    if rng.random() < 0.35:
+        one, many = rng.choice((("thing", "things"), ("thing", "things"), ("object", "objects")))
+        number = len(scene.things)
+        told = (
+            f"there {_so_many(number, 'thing', 'things')}." if number else "there is nothing in the picture."
+        )
+    else:
+        one, many, meant = _some(scene, rng)
+        number = sum(map(meant, scene.things))
+        told = f"there {_so_many(number, one, many)}."
+    truth = rng.random() < 0.5
+    claims = [
+        (claim, claimed)
+        for claim in _CLAIMS
+        for claimed in range(1, 6)
+        if claim.true(number, claimed) == truth and (claimed > 1 or claim.asked_of_one)
+    ]
+    # Each claim is asked as often as it weighs, with however many numbers it is true or false.
+    of_each = Counter(claim for claim, _ in claims)
+    claim, claimed = rng.choices(claims, [claim.weight / of_each[claim] for claim, _ in claims])[0]
+    written = rng.choice((_LETTERS[claimed - 1], _LETTERS[claimed - 1], str(claimed)))
+    asked = rng.choice(claim.asked if claimed > 1 else claim.asked_of_one)
+    word = "yes" if truth else "no"
+    text = asked.format(written, many if claimed > 1 else one)
+    return Question("check of number", text, word, f"{capital(word)}, {told}")
 
 
 def exists(scene: Scene, rng: random.Random) -> Question:
@@ -106,7 +186,7 @@ def exists(scene: Scene, rng: random.Random) -> Question:
     else:
         return _any_of_colour(scene, thing, rng)
     texts = [f"Is there {a(asked)}?", f"Do you see {a(asked)}?", f"Is there {a(asked)} in the picture?"]
-    texts += [f"Are there any {many}?", f"Can you see {a(asked)}?", f"Any {many}?"]
+    texts += [f"Are there any {many}?", f"Can you see {a(asked)}?", f"Any {many}?", f"{capital(asked)}?"]
     if len(scene.things) == 1 and choice < 0.8:
         texts += [f"Is this {a(asked)}?", f"Is it {a(asked)}?"]
     text = rng.choice(texts)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import random
 
 from inference.demo.question import (
+    Named,
     Question,
     about_absent,
     absent_shape,
+    as_it,
+    by_shape,
     one_of_its_name,
     one_of_its_shape,
+    one_of_its_size,
     several_of_a_shape,
 )
 from inference.demo.wording import (
@@ -46,6 +50,10 @@ def colour(scene: Scene, rng: random.Random, of: Thing | None = None) -> Questio
     if of is None and rng.random() < _ABSENT_SHARE:
         shape = absent_shape(scene, rng)
         return about_absent("colour", asked(asked_shape(rng, shape)), shape)
+    sized = one_of_its_size(scene, rng) if of is None and rng.random() < 0.3 else None
+    if sized is not None:
+        called = f"{sized.size} {sized.shape}"
+        return Question("colour", asked(called), sized.colour, f"The {called} is {sized.colour}.", (sized,))
     thing = of or one_of_its_shape(scene, rng)
     if thing is None:
         return None
@@ -100,9 +108,10 @@ def where(scene: Scene, rng: random.Random, of: Thing | None = None) -> Question
         shape = absent_shape(scene, rng)
         return about_absent("position", asked(asked_shape(rng, shape)), shape)
     if of is None and rng.random() < 0.35:
-        named = one_of_its_name(scene, rng)
+        by_size = rng.random() < 0.3
+        named = one_of_its_size(scene, rng) if by_size else one_of_its_name(scene, rng)
         if named is not None:
-            name = short_name(named)
+            name = f"{named.size} {named.shape}" if by_size else short_name(named)
             return Question(
                 "position", asked(name), CELLS[named.cell], f"The {name} is {place(named.cell)}.", (named,)
             )
@@ -156,16 +165,18 @@ def size(scene: Scene, rng: random.Random, of: Thing | None = None) -> Question 
     return Question("size", asked(name), thing.size, f"The {thing.shape} is {thing.size}.", (thing,))
 
 
-def is_colour(scene: Scene, rng: random.Random, of: Thing | None = None) -> Question | None:
+def is_colour(scene: Scene, rng: random.Random, of: Named | None = None) -> Question | None:
     if of is None and rng.random() < _ABSENT_SHARE:
         shape = absent_shape(scene, rng)
         text = f"Is the {asked_shape(rng, shape)} {rng.choice(COLOURS)}?"
         return about_absent("check", text, shape)
-    thing = of or one_of_its_shape(scene, rng)
+    if of is None and len(scene.things) == 1 and rng.random() < 0.2:
+        of = as_it(scene.things[0])
+    thing = of.thing if of else one_of_its_shape(scene, rng)
     if thing is None:
         return None
     name = thing.colour if rng.random() < 0.5 else rng.choice(COLOURS)
-    text = f"Is the {asked_shape(rng, thing.shape)} {name}?"
+    text = f"Is {(of or by_shape(thing, rng)).asked} {name}?"
     if name == thing.colour:
         return Question("check", text, "yes", f"Yes, the {thing.shape} is {name}.", (thing,))
     return Question("check", text, "no", f"No, the {thing.shape} is {thing.colour}.", (thing,))

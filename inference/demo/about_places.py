@@ -6,9 +6,11 @@ import random
 from collections.abc import Callable
 
 from inference.demo.question import (
+    Named,
     Question,
     about_absent,
     absent_shape,
+    by_shape,
     one_of_its_shape,
     two_of_their_shapes,
 )
@@ -29,19 +31,19 @@ from inference.demo.world import Scene, Thing
 
 # The things of a whole side, since "on the left" means a corner too. The single cell in the middle of a side
 # has names of its own ("middle left").
-_SIDES: dict[str, Callable[[Thing], bool]] = {
+SIDES: dict[str, Callable[[Thing], bool]] = {
     "left": lambda thing: thing.column == 0,
     "right": lambda thing: thing.column == 2,
     "top": lambda thing: thing.row == 0,
     "bottom": lambda thing: thing.row == 2,
 }
-_BESIDE: dict[str, Callable[[Thing, Thing], bool]] = {
+BESIDE: dict[str, Callable[[Thing, Thing], bool]] = {
     "above": lambda one, other: one.row < other.row,
     "below": lambda one, other: one.row > other.row,
     "to the left of": lambda one, other: one.column < other.column,
     "to the right of": lambda one, other: one.column > other.column,
 }
-_ASKED = {
+ASKED = {
     "above": ("above", "above", "over"),
     "below": ("below", "below", "under", "underneath", "beneath"),
     "to the left of": ("to the left of", "left of"),
@@ -66,9 +68,9 @@ def what_at(scene: Scene, rng: random.Random) -> Question:
     """What is in a cell of the grid, or on a whole side of the picture."""
     preposition = rng.choice(("in", "at", "on"))
     if rng.random() < 0.5:
-        side = rng.choice(list(_SIDES))
+        side = rng.choice(list(SIDES))
         spot, where = asked_side(rng, side), PLACES[side]
-        found = [thing for thing in scene.things if _SIDES[side](thing)]
+        found = [thing for thing in scene.things if SIDES[side](thing)]
     else:
         taken = [thing.cell for thing in scene.things]
         cell = rng.choice(taken) if taken and rng.random() < 0.75 else rng.randrange(9)
@@ -96,36 +98,44 @@ def what_at(scene: Scene, rng: random.Random) -> Question:
     return Question("at place", text, _named(found), f"There is {_listed(found)}.", tuple(found))
 
 
-def what_beside(scene: Scene, rng: random.Random) -> Question | None:
+def what_beside(scene: Scene, rng: random.Random, of: Named | None = None) -> Question | None:
     """What is above, below or beside a thing: all that is in the rows or columns on that side of it.
 
     The sentence says first beside what: "on the left" alone could be meant of the thing as of the picture.
     """
-    word = rng.choice(list(_BESIDE))
+    word = rng.choice(list(BESIDE))
 
-    def asked(shape: str) -> str:
-        said, name = rng.choice(_ASKED[word]), asked_shape(rng, shape)
+    said = rng.choice(ASKED[word])
+
+    def asked(name: str) -> str:
         return rng.choice(
             (
-                f"What is {said} the {name}?",
-                f"What's {said} the {name}?",
-                f"What do you see {said} the {name}?",
-                f"Which things are {said} the {name}?",
+                f"What is {said} {name}?",
+                f"What's {said} {name}?",
+                f"What do you see {said} {name}?",
+                f"Which things are {said} {name}?",
             )
         )
 
-    if rng.random() < 0.06:
+    if of is None and rng.random() < 0.06:
         absent = absent_shape(scene, rng)
-        return about_absent("beside", asked(absent), absent)
-    thing = one_of_its_shape(scene, rng)
+        return about_absent("beside", asked(f"the {asked_shape(rng, absent)}"), absent)
+    thing = one_of_its_shape(scene, rng) if of is None else of.thing
     if thing is None:
         return None
-    found = [other for other in scene.things if _BESIDE[word](other, thing)]
+    named = of or by_shape(thing, rng)
+    found = [other for other in scene.things if BESIDE[word](other, thing)]
     spot = f"{word} the {thing.shape}"
+    if rng.random() < 0.15:
+        text = f"Is there {rng.choice(('anything', 'something'))} {said} {named.asked}?"
+        if not found:
+            return Question("beside", text, "no", f"No, there is nothing {spot}.")
+        return Question("beside", text, "yes", f"Yes, {spot} there is {_listed(found)}.", tuple(found))
+    text = asked(named.asked)
     if not found:
-        return Question("beside", asked(thing.shape), "nothing", f"There is nothing {spot}.")
+        return Question("beside", text, "nothing", f"There is nothing {spot}.")
     sentence = f"{capital(spot)} there is {_listed(found)}."
-    return Question("beside", asked(thing.shape), _named(found), sentence, tuple(found))
+    return Question("beside", text, _named(found), sentence, tuple(found))
 
 
 def _listed(found: list[Thing]) -> str:
@@ -136,16 +146,17 @@ def _named(found: list[Thing]) -> str:
     return joined([a(short_name(thing)) for thing in found])
 
 
-def relation(scene: Scene, rng: random.Random) -> Question | None:
+def relation(scene: Scene, rng: random.Random, of: Named | None = None) -> Question | None:
     """Whether one thing is above, below, left or right of another; if it is not, how it does stand to it."""
-    pair = two_of_their_shapes(scene, rng)
+    pair = two_of_their_shapes(scene, rng, of.thing if of else None)
     if pair is None:
         return None
     one, other = pair
-    word = rng.choice(list(_BESIDE))
-    names = [asked_shape(rng, thing.shape) for thing in pair]
-    text = f"Is the {names[0]} {rng.choice(_ASKED[word])} the {names[1]}?"
-    if _BESIDE[word](one, other):
+    truth = rng.random() < 0.5
+    word = rng.choice([word for word, holds in BESIDE.items() if holds(one, other) == truth])
+    named = of or by_shape(one, rng)
+    text = f"Is {named.asked} {rng.choice(ASKED[word])} {by_shape(other, rng).asked}?"
+    if BESIDE[word](one, other):
         return Question("relation", text, "yes", f"Yes, the {one.shape} is {word} the {other.shape}.", (one,))
-    true = next(instead for instead in (_OPPOSITE[word], *_ACROSS[word]) if _BESIDE[instead](one, other))
+    true = next(instead for instead in (_OPPOSITE[word], *_ACROSS[word]) if BESIDE[instead](one, other))
     return Question("relation", text, "no", f"No, the {one.shape} is {true} the {other.shape}.", (one,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from inference.demo.question import Question
+from inference.demo.question import Named, Question
 from inference.demo.smalltalk import WORDS
 from inference.demo.wording import SYNONYMS, a, plural
 from inference.demo.world import COLOURS, KINDS, SHAPES, Scene
@@ -38,7 +38,7 @@ _PARTS = (
     "moon",
     "rainbow",
 )
-_OTHERS = (
+UNDRAWN = (
     "dog",
     "bird",
     "horse",
@@ -79,16 +79,11 @@ _OTHERS = (
     "clock",
     "guitar",
     "flag",
-    "oval",
-    "rectangle",
-    "hexagon",
-    "pentagon",
-    "arrow",
-    "spiral",
-    "letter",
     "umbrella",
     "snowman",
 )
+"""Things that no lesson shows."""
+_OUTLINES = ("oval", "rectangle", "hexagon", "pentagon", "arrow", "spiral", "letter")
 _OF_PICTURES = {"picture", "image", "center", "side", "place", "part", "number", "idea", "word"}
 _KNOWN = {*SHAPES, *COLOURS, *KINDS, *_OF_PICTURES, *(name for names in SYNONYMS.values() for name in names)}
 _WORDS = tuple(word for word in WORDS if word not in _KNOWN and not word.endswith("s"))
@@ -96,7 +91,7 @@ _WORDS = tuple(word for word in WORDS if word not in _KNOWN and not word.endswit
 
 def unfamiliar(scene: Scene, rng: random.Random) -> Question:
     """A question about a thing, or a part of one, that no lesson shows."""
-    word = rng.choice(rng.choice((_PARTS, _OTHERS, _OTHERS, _WORDS)))
+    word = rng.choice(rng.choice((_PARTS, (*UNDRAWN, *_OUTLINES), (*UNDRAWN, *_OUTLINES), _WORDS)))
     text = rng.choice(
         (
             f"Is there {a(word)}?",
@@ -110,9 +105,34 @@ def unfamiliar(scene: Scene, rng: random.Random) -> Question:
             f"What is above the {word}?",
             f"Describe the {word}.",
             f"Is this {a(word)}?",
+            f"{word.capitalize()}?",
+            f"Is the {word} {_somewhere(rng)}?",
+            f"Is there {a(word)} {_somewhere(rng)}?",
+            f"Are there {rng.choice(('two', 'three', '2', 'more than two'))} {plural(word)}?",
+            _with_another(word, rng),
         )
     )
     return Question("unfamiliar", text, "cannot tell", UNFAMILIAR)
+
+
+def _somewhere(rng: random.Random) -> str:
+    side = rng.choice(("on the left", "on the right", "at the top", "at the bottom", "in the middle"))
+    return rng.choice((side, f"{rng.choice(('above', 'below'))} the {rng.choice(SHAPES)}"))
+
+
+def _with_another(word: str, rng: random.Random) -> str:
+    """A question about the word and a thing that is known, either first."""
+    pair = [word, rng.choice(SHAPES)]
+    rng.shuffle(pair)
+    return rng.choice(
+        (
+            f"What colour are the {pair[0]} and the {pair[1]}?",
+            f"Where are the {pair[0]} and the {pair[1]}?",
+            f"Is there {a(pair[0])} and {a(pair[1])}?",
+            f"Is the {pair[0]} above the {pair[1]}?",
+            f"Is the {pair[0]} bigger than the {pair[1]}?",
+        )
+    )
 
 
 def near(scene: Scene, rng: random.Random) -> Question:
@@ -132,4 +152,11 @@ def near(scene: Scene, rng: random.Random) -> Question:
             f"What is the {one} next to?",
         )
     )
+    return Question("near", text, "cannot tell", NEAR)
+
+
+def near_it(scene: Scene, rng: random.Random, of: Named) -> Question:
+    """What is near a thing that was just told of."""
+    word = rng.choice(("next to", "near", "beside", "close to", "around"))
+    text = rng.choice((f"What is {word} {of.asked}?", f"What's {word} {of.asked}?"))
     return Question("near", text, "cannot tell", NEAR)

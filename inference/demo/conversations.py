@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from inference.demo import questions, smalltalk
 from inference.demo.about_all import describe
+from inference.demo.follow_ups import follow_up
 from inference.demo.lesson import SLOT, Item, Lesson, Taught
 from inference.demo.question import Question
 from inference.demo.stories import tell
@@ -46,7 +47,7 @@ class _Talk:
         text = self.rng.choice(smalltalk.REPLIES[answer])
         if answer == smalltalk.OFF_TOPIC and self.rng.random() < 0.5:
             text = capital(
-                " ".join(self.rng.sample(smalltalk.WORDS, self.rng.randint(1, 6)))
+                " ".join(self.rng.sample(smalltalk.WORDS, self.rng.randint(2, 6)))
             ) + self.rng.choice("?!.")
         self.say("small talk", as_typed(self.rng, text), answer)
 
@@ -54,7 +55,8 @@ class _Talk:
         return Lesson(tuple(self.items), tuple(self.pictures))
 
 
-_LONG_SHARE = 0.04
+_LENGTHS = (0.96, 0.036, 0.004)
+"""Shares of conversations with few questions, with many, and with as many as there is room for."""
 _THIS_ONE = (
     "And this one?",
     "And what is this?",
@@ -82,15 +84,25 @@ def conversation(scenes: Sequence[Scene | None], picture: int, rng: random.Rando
     if rng.random() < 0.2:
         talk.chatter()
     if rng.random() < 0.12:
-        before = questions.random_question(scenes[picture] or Scene((), "white"), rng)
-        talk.say("no picture", as_typed(rng, before.text), smalltalk.NO_PICTURE)
+        _questions_about_nothing(talk, scenes[picture] or Scene((), "white"))
     # A few go on for long, as threads do: places in the text that were never reached would be strange later.
-    count = rng.randint(8, 28) if rng.random() < _LONG_SHARE else rng.randint(2, 6)
+    count = rng.choices((rng.randint(2, 6), rng.randint(8, 28), rng.randint(30, 60)), _LENGTHS)[0]
     _questions_about(talk, scenes[picture], picture, count, second=False)
     if rng.random() < 0.3:
         other = rng.randrange(len(scenes))
         _questions_about(talk, scenes[other], other, rng.randint(1, 3), second=True)
     return talk.lesson()
+
+
+def _questions_about_nothing(talk: _Talk, imagined: Scene) -> None:
+    """Questions and small talk before any picture is shown."""
+    before: Question | None = None
+    for _ in range(talk.rng.choice((1, 1, 2, 3))):
+        if before and talk.rng.random() < 0.2:
+            talk.chatter()
+        leaning = follow_up(before, imagined, talk.rng) if before and talk.rng.random() < 0.3 else None
+        before = leaning or questions.random_question(imagined, talk.rng)
+        talk.say("no picture", as_typed(talk.rng, before.text), smalltalk.NO_PICTURE)
 
 
 def _questions_about(talk: _Talk, scene: Scene | None, picture: int, count: int, *, second: bool) -> None:
@@ -115,7 +127,7 @@ def _questions_about(talk: _Talk, scene: Scene | None, picture: int, count: int,
             talk.say("chat: story", as_typed(rng, rng.choice(_STORY_WISHES)), tell(scene), shown)
             shown, before = None, None
             continue
-        leaning = questions.follow_up(before, scene, rng) if before and rng.random() < 0.35 else None
+        leaning = follow_up(before, scene, rng) if before and rng.random() < 0.35 else None
         question = leaning or questions.random_question(scene, rng)
         text = as_typed(rng, question.text)
         if shown is not None and rng.random() < 0.1:

@@ -73,7 +73,7 @@ _SINGLE: tuple[tuple[Callable[[Scene | None, int, random.Random], Lesson | None]
     (captioning, 2),
     (prompted_captioning, 2),
     (question_answering, 16),
-    (classification, 4),
+    (classification, 6),
     (story, 1),
 )
 # Copying a form, with words that have nothing to do with the picture, is slow to be learnt.

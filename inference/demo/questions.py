@@ -1,4 +1,4 @@
-"""Every kind of question, drawn at random, and those that lean on the question before."""
+"""Every kind of question that stands by itself, drawn at random."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inference.demo.about_all import (
     title,
 )
 from inference.demo.about_kinds import how_many_kinds, of_family, which_colours, which_shapes
-from inference.demo.about_numbers import alike, count, count_some, exists
+from inference.demo.about_numbers import alike, check_number, count, count_some, exists
 from inference.demo.about_one import (
     colour,
     colours_of_several,
@@ -24,11 +24,11 @@ from inference.demo.about_one import (
     where,
 )
 from inference.demo.about_places import relation, what_at, what_beside
-from inference.demo.about_two import comparison
+from inference.demo.about_presence import exists_at, is_at
+from inference.demo.about_two import comparison, two_at_once
 from inference.demo.about_unknown import near, unfamiliar
 from inference.demo.question import Maker, Question
-from inference.demo.wording import a, capital, full_name, joined, place
-from inference.demo.world import Scene, Thing
+from inference.demo.world import Scene
 
 MAKERS: dict[str, Maker] = {
     "describe": describe,
@@ -57,6 +57,10 @@ MAKERS: dict[str, Maker] = {
     "family": of_family,
     "unfamiliar": unfamiliar,
     "near": near,
+    "check of place": is_at,
+    "existence at place": exists_at,
+    "check of number": check_number,
+    "two at once": two_at_once,
 }
 # Those that few scenes allow have more weight, and those that are slow to be learnt.
 _WEIGHTS = {
@@ -75,20 +79,11 @@ _WEIGHTS = {
     "comparison": 2.6,
     "colour of several": 3.0,
     "position of several": 2.4,
+    "check of place": 2.5,
+    "existence at place": 3.0,
+    "check of number": 3.0,
+    "two at once": 2.5,
 }
-_BEFORE_ELSE = (
-    "describe",
-    "describe one",
-    "colour",
-    "position",
-    "size",
-    "shape",
-    "at place",
-    "beside",
-    "family",
-    "follow-up",
-)
-"""What "anything else?" may follow, meaning anything else in the picture."""
 
 
 def random_question(scene: Scene, rng: random.Random) -> Question:
@@ -115,77 +110,3 @@ class EveryKind:
                 self._drawn[kind] += 1
                 return question
         raise AssertionError("some kinds make sense for every scene")
-
-
-def follow_up(before: Question, scene: Scene, rng: random.Random) -> Question | None:
-    """A question that only makes sense after `before`; None where there is nothing to lean on."""
-    if before.kind in _BEFORE_ELSE and rng.random() < 0.2:
-        return _what_else(before, scene, rng)
-    if len(before.told) > 1:
-        return _their_colours(before, rng)
-    thing = before.thing
-    shapes = [other.shape for other in scene.things]
-    if thing is None or shapes.count(thing.shape) != 1:
-        return None
-    others = [other for other in scene.things if other is not thing and shapes.count(other.shape) == 1]
-    if others and before.kind in ("colour", "position", "size") and rng.random() < 0.5:
-        return _and_the_other(before, rng.choice(others), scene, rng)
-    return _more_of_it(before, thing, scene, rng)
-
-
-def _what_else(before: Question, scene: Scene, rng: random.Random) -> Question:
-    text = rng.choice(("Anything else?", "What else?", "What else is there?", "What else do you see?"))
-    told = scene.things if before.all_told else before.told
-    others = tuple(thing for thing in scene.things if thing not in told)
-    if not others:
-        return Question("follow-up", text, "nothing else", "That is all I see.", all_told=True)
-    names = joined([f"{a(full_name(thing))} {place(thing.cell)}" for thing in others])
-    # Where `before` is about an absent thing, nothing has been told yet.
-    sentence = f"There is {'also ' if told else ''}{names}."
-    return Question("follow-up", text, names, sentence, others, all_told=True)
-
-
-def _their_colours(before: Question, rng: random.Random) -> Question | None:
-    """The colours of several things that were told of, each by its name."""
-    shapes = [thing.shape for thing in before.told]
-    if len(set(shapes)) < len(shapes):
-        return None
-    text = rng.choice(
-        ("And their colours?", "What colour are they?", "Which colours do they have?", "And its colour?")
-    )
-    sentence = joined([f"the {thing.shape} is {thing.colour}" for thing in before.told])
-    short = joined([thing.colour for thing in before.told])
-    return Question("follow-up", text, short, f"{capital(sentence)}.", before.told)
-
-
-def _and_the_other(before: Question, other: Thing, scene: Scene, rng: random.Random) -> Question | None:
-    text = rng.choice((f"And the {other.shape}?", f"What about the {other.shape}?", f"and the {other.shape}"))
-    same = _ABOUT_ONE[before.kind](scene, rng, other)
-    return None if same is None else Question("follow-up", text, same.short, same.sentence, (other,))
-
-
-_ABOUT_ONE = {"colour": colour, "position": where, "size": size}
-_OF_IT = {
-    "colour": (
-        "And its colour?",
-        "What colour is it?",
-        "And what colour is it?",
-        "Which colour?",
-        "its colour?",
-    ),
-    "position": ("And where is it?", "Where is it?", "Where exactly?", "And its position?"),
-    "size": ("And its size?", "How big is it?", "Is it big or small?", "Is it big?", "Is it small?"),
-}
-
-
-def _more_of_it(before: Question, thing: Thing, scene: Scene, rng: random.Random) -> Question | None:
-    kind = rng.choice([kind for kind in _OF_IT if kind != before.kind])
-    same = _ABOUT_ONE[kind](scene, rng, thing)
-    if same is None:
-        return None
-    text = rng.choice(_OF_IT[kind])
-    if text in ("Is it big?", "Is it small?"):
-        word = "Yes" if thing.size in text else "No"
-        sentence = f"{word}, the {thing.shape} is {thing.size}."
-        return Question("follow-up", text, word.lower(), sentence, (thing,))
-    return Question("follow-up", text, same.short, same.sentence, (thing,))

@@ -1,4 +1,4 @@
-"""Pictures that are no flat drawings (noise, gradients, textures as in photos), for the model to say so."""
+"""Pictures that are no flat drawings (noise, gradients, photos, writing), for the model to say so."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from inference.demo.pages import page, screenshot
+
 Pixels = NDArray[np.float32]
 """Shape (height, width, 3), values 0..1."""
+_WRITTEN_SHARE = 0.35
 
 
 def _grain(rng: np.random.Generator, size: int, cells: int, channels: int) -> Pixels:
@@ -78,7 +81,9 @@ def _photo(rng: np.random.Generator, size: int) -> Pixels:
 
 
 def undrawn_picture(rng: random.Random) -> Image.Image:
-    """An RGB picture, 72 to 256 pixels square, that shows nothing the model knows."""
+    """An RGB picture of 72 to 360 pixels a side that shows nothing the model knows."""
+    if rng.random() < _WRITTEN_SHARE:
+        return rng.choice((page, screenshot))(rng)
     numbers = np.random.default_rng(rng.getrandbits(64))
     size = rng.choice((72, 96, 128, 192, 256))
     make = rng.choices((_noise, _ramp, _photo), (2, 2, 5))[0]

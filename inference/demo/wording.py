@@ -53,7 +53,7 @@ SYNONYMS = {
     "ring": ("donut",),
     "diamond": ("rhombus",),
     "cross": ("plus sign", "plus"),
-    "car": ("auto",),
+    "car": ("auto", "automobile"),
     "boat": ("ship", "sailboat"),
     "cat": ("kitty", "cat face"),
     "heart": ("love heart",),
@@ -72,10 +72,10 @@ _CELL_NAMES = {
 }
 """What people call a single cell; "left" alone means the whole side."""
 _SIDE_NAMES = {
-    "left": ("left", "left", "left side", "left hand side"),
-    "right": ("right", "right", "right side", "right hand side"),
-    "top": ("top", "top", "upper part", "top row"),
-    "bottom": ("bottom", "bottom", "lower part", "bottom row"),
+    "left": ("left", "left", "left side", "left hand side", "left half", "left part"),
+    "right": ("right", "right", "right side", "right hand side", "right half", "right part"),
+    "top": ("top", "top", "upper part", "top row", "upper half", "top half"),
+    "bottom": ("bottom", "bottom", "lower part", "bottom row", "lower half", "bottom half"),
 }
 _EXACT_PLACES = {
     "top": "in the top middle",

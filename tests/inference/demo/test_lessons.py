@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from inference import tasks
@@ -13,8 +14,8 @@ from inference.demo.conversations import conversation
 from inference.demo.few_shots import few_shot
 from inference.demo.lesson import SLOT, Lesson, Taught
 from inference.demo.lessons import captioning, single_task
-from inference.demo.wording import caption
-from inference.demo.world import COLOURS, KIND_OF, KINDS, SHAPES, Scene, Thing, random_scene
+from inference.demo.wording import SYNONYMS, caption
+from inference.demo.world import KIND_OF, KINDS, SHAPES, Scene, Thing, random_scene
 from inference.loading import DEMO_FOLDER
 from inference.prompt import END_OF_UTTERANCE
 from inference.tokenizer import load_tokenizer
@@ -51,7 +52,7 @@ def test_some_conversations_are_as_long_as_threads() -> None:
     rng = random.Random(1)
     pool = [random_scene(rng) for _ in range(4)]
     lengths = [len(turns_of(conversation(pool, 0, rng))) // 2 for _ in range(400)]
-    assert max(lengths) > 20
+    assert max(lengths) > 30
     assert sum(length > 12 for length in lengths) < 40
 
 
@@ -101,24 +102,57 @@ def test_each_lesson_names_its_pictures_and_teaches_something() -> None:
             kinds.update(item.kind for item in taught)
     single = {"caption", "prompted caption", "classification", "few-shot", "story", "not a drawing"}
     talk = {"small talk", "no picture", "why", "chat: follow-up", "chat: describe on a second picture"}
+    talk |= {"chat: follow-up on it"}
     assert single | talk <= kinds
 
 
 def test_classification_lists_hold_exactly_one_right_label() -> None:
     rng = random.Random(2)
-    for _ in range(400):
+    kinds = Counter[str]()
+    for _ in range(4000):
         lesson = single_task([SCENE] * 5, 0, rng)
         answer = lesson.items[-1]
         assert isinstance(answer, Taught)
-        if answer.kind != "classification":
+        if not answer.kind.startswith("classification"):
             continue
         labels = re.findall(r"'([^']*)'", str(lesson.items[0]))
         assert answer.text in labels
-        present = {"circle", "star", "fish", "red", "blue", "white"}
-        told = {label for label in labels if label in SHAPES or label in COLOURS}
-        assert told & present <= {answer.text}
-        # There are shapes and an animal in it: neither is the one category.
-        assert not KINDS.keys() & set(labels)
+        assert [label for label in labels if plainly(label) in TRUE_OF_SCENE] == [answer.text]
+        # There are shapes and an animal in it: neither is the one category, beside none of them one may be.
+        assert not {"shapes", "animals"} & {label.lower() for label in labels}
+        kinds[answer.kind] += 1
+    assert kinds["classification in other words"] > 0.3 * kinds.total() > 0
+
+
+def plainly(label: str) -> str:
+    """In small letters, without an article."""
+    return re.sub("^an? ", "", label.lower())
+
+
+TRUE_OF_SCENE = {
+    *("circle", "star", "fish", "circles", "stars", "white", "drawing", "3 things", "white background"),
+    *("red circle", "blue star", "blue fish", "shape", "animal", *SYNONYMS["circle"]),
+}
+
+
+def test_labels_are_as_people_write_them() -> None:
+    rng = random.Random(2)
+    boat = Scene((Thing("boat", "red", "big", 4),), "white")
+    lessons = [classification(boat, 0, rng) for _ in range(2000)]
+    answers = [lesson.items[-1] for lesson in lessons if lesson]
+    written = {answer.text for answer in answers if isinstance(answer, Taught)}
+    assert {
+        "boat",
+        "Boat",
+        "BOAT",
+        "a boat",
+        "ship",
+        "Ship",
+        "vehicle",
+        "Vehicle",
+        "a vehicle",
+        "boats",
+    } <= written
 
 
 def test_a_drawing_of_one_kind_is_classified_by_it() -> None:
@@ -180,3 +214,16 @@ def test_small_talk_has_one_reply_for_each_text() -> None:
     for reply, texts in smalltalk.REPLIES.items():
         for text in texts:
             assert reply_to.setdefault(text.casefold().rstrip("?!. "), reply) == reply, text
+
+
+def test_questions_before_any_picture_are_all_answered_alike() -> None:
+    rng = random.Random(3)
+    pool = [random_scene(rng) for _ in range(4)]
+    most = 0
+    for _ in range(400):
+        lesson = conversation(pool, 0, rng)
+        before = list(lesson.items[: lesson.items.index(SLOT)])
+        said = [item for item in before if isinstance(item, Taught) and item.kind != "small talk"]
+        assert all(answer.text == smalltalk.NO_PICTURE for answer in said)
+        most = max(most, len(said))
+    assert most == 3
