@@ -17,7 +17,7 @@ from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Te
 from inference import EngineError, EngineSettings, Options, PictureError, Prompt
 from inference.engine.machine import Machine
 from inference.preprocessing import Preprocessor
-from inference.worker import DeviceLostError
+from inference.worker import DeviceLostError, DriverLostError
 from tests.inference.checkpoints import PICTURE_SIZE, picture, small_config, small_model
 from tests.inference.engine.stepping import SMALL_MEMORY, Outcome, Stepped
 from tests.inference.oracle import PROMPTS, Oracle
@@ -178,26 +178,37 @@ def test_a_device_that_fails_again_at_once_fails_what_ran(
     assert len(stepped.answer(PROMPTS[1], OPTIONS[0]).token_ids) == 10
 
 
+@pytest.mark.parametrize(
+    ("failure", "lost"),
+    [
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), DeviceLostError),
+        # Others may take the memory for a while only.
+        (torch.OutOfMemoryError("CUDA out of memory."), DriverLostError),
+    ],
+)
 def test_a_device_that_does_not_come_back_is_lost(
     model: IdeficsForVisionText2Text,
     small_tokenizer: PreTrainedTokenizerBase,
     monkeypatch: pytest.MonkeyPatch,
+    failure: Exception,
+    lost: type[DriverLostError],
 ) -> None:
     stepped = Stepped(model, small_tokenizer)
     Failing(monkeypatch, 2)
 
     def refuse(_: object, *arguments: object) -> None:
-        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        raise failure
 
     monkeypatch.setattr(Machine, "__init__", refuse)
     request, _ = stepped.ask(PROMPTS[1], OPTIONS[0])
     stepped.step()
-    with pytest.raises(DeviceLostError):
+    with pytest.raises(DriverLostError) as caught:
         stepped.step()
+    assert type(caught.value) is lost
     assert stepped.engine.running == [request]  # which the worker fails
 
 
-@pytest.mark.parametrize("broken", ["encode", "read", "copy", "leave"])
+@pytest.mark.parametrize("broken", ["encode", "read", "read for two", "copy", "leave"])
 def test_a_device_that_breaks_outside_a_step_is_no_fault_of_a_request(
     model: IdeficsForVisionText2Text,
     small_tokenizer: PreTrainedTokenizerBase,
@@ -213,15 +224,20 @@ def test_a_device_that_breaks_outside_a_step_is_no_fault_of_a_request(
         stepped.step()
         left.cancelled = True
     else:
-        stepped.ask(PROMPTS[4 if broken == "copy" else 1], OPTIONS[0])
+        for _ in range(2 if broken == "read for two" else 1):
+            stepped.ask(PROMPTS[4 if broken == "copy" else 1], OPTIONS[0])
     machine = stepped.engine.machine
+    failures = 0
 
     def fail(*_: object) -> None:
+        nonlocal failures
+        failures += 1
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     parts = {
         "encode": (machine.encoder, "encode"),
         "read": (machine.passes, "read"),
+        "read for two": (machine.passes, "read"),
         "copy": (machine.memory, "copy_pages"),
         "leave": (machine.rows, "clear"),
     }
@@ -229,6 +245,7 @@ def test_a_device_that_breaks_outside_a_step_is_no_fault_of_a_request(
     monkeypatch.setattr(machine, "synchronize", fail)
     with pytest.raises(DeviceLostError):
         stepped.step()
+    assert failures <= 3, "the work, waiting for the device, and that once more before it would be made anew"
 
 
 def test_memory_that_runs_out_in_reading_fails_the_request_with_advice(
