@@ -113,7 +113,7 @@ class Reader:
             self._fail(job, error)
 
     def _attempt(self, items: Sequence[T], work: Callable[[Sequence[T]], None]) -> list[tuple[T, Exception]]:
-        """Does `work` for all items together, or if that fails for each by itself; returns those that failed."""
+        """Does `work` for all items together, or if that fails for each alone; returns those that failed."""
         try:
             work(items)
         except Exception as error:
