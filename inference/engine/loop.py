@@ -19,7 +19,7 @@ from inference.errors import EngineError, InferenceError, PromptError
 from inference.line import Line
 from inference.requests import RankRequest, Request
 from inference.settings import EngineSettings
-from inference.worker import FAILED, DeviceLostError
+from inference.worker import FAILED, DeviceLostError, DriverLostError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -269,6 +269,8 @@ class ContinuousEngine:
             garbage.collect()
             torch.cuda.empty_cache()  # without effect if there is no GPU
             self._begin()
+        except torch.OutOfMemoryError as failure:
+            raise DriverLostError from failure
         except Exception as failure:
             raise DeviceLostError from failure
         log.warning("The device works again.")

@@ -18,7 +18,7 @@ from inference import EngineError, EngineSettings, Options, PictureError, Prompt
 from inference.engine import reading
 from inference.engine.machine import Machine
 from inference.preprocessing import Preprocessor
-from inference.worker import DeviceLostError
+from inference.worker import DeviceLostError, DriverLostError
 from tests.inference.checkpoints import PICTURE_SIZE, picture, small_config, small_model
 from tests.inference.engine.stepping import SMALL_MEMORY, Outcome, Stepped
 from tests.inference.oracle import PROMPTS, Oracle
@@ -240,26 +240,37 @@ def test_a_device_that_fails_once_in_a_while_fails_no_labels(
         assert ranked.ranked is not None, ranked.error
 
 
+@pytest.mark.parametrize(
+    ("failure", "lost"),
+    [
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), DeviceLostError),
+        # Others may take the memory for a while only.
+        (torch.OutOfMemoryError("CUDA out of memory."), DriverLostError),
+    ],
+)
 def test_a_device_that_does_not_come_back_is_lost(
     model: IdeficsForVisionText2Text,
     small_tokenizer: PreTrainedTokenizerBase,
     monkeypatch: pytest.MonkeyPatch,
+    failure: Exception,
+    lost: type[DriverLostError],
 ) -> None:
     stepped = Stepped(model, small_tokenizer)
     Failing(monkeypatch, 2)
 
     def refuse(_: object, *arguments: object) -> None:
-        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        raise failure
 
     monkeypatch.setattr(Machine, "__init__", refuse)
     request, _ = stepped.ask(PROMPTS[1], OPTIONS[0])
     stepped.step()
-    with pytest.raises(DeviceLostError):
+    with pytest.raises(DriverLostError) as caught:
         stepped.step()
+    assert type(caught.value) is lost
     assert stepped.engine.running == [request]  # which the worker fails
 
 
-@pytest.mark.parametrize("broken", ["encode", "read", "copy", "leave"])
+@pytest.mark.parametrize("broken", ["encode", "read", "read for two", "copy", "leave"])
 def test_a_device_that_breaks_outside_a_step_is_no_fault_of_a_request(
     model: IdeficsForVisionText2Text,
     small_tokenizer: PreTrainedTokenizerBase,
@@ -275,15 +286,20 @@ def test_a_device_that_breaks_outside_a_step_is_no_fault_of_a_request(
         stepped.step()
         left.cancelled = True
     else:
-        stepped.ask(PROMPTS[4 if broken == "copy" else 1], OPTIONS[0])
+        for _ in range(2 if broken == "read for two" else 1):
+            stepped.ask(PROMPTS[4 if broken == "copy" else 1], OPTIONS[0])
     machine = stepped.engine.machine
+    failures = 0
 
     def fail(*_: object) -> None:
+        nonlocal failures
+        failures += 1
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     parts = {
         "encode": (machine.encoder, "encode"),
         "read": (machine.passes, "read"),
+        "read for two": (machine.passes, "read"),
         "copy": (machine.memory, "copy_pages"),
         "leave": (machine.rows, "clear"),
     }
@@ -291,6 +307,7 @@ def test_a_device_that_breaks_outside_a_step_is_no_fault_of_a_request(
     monkeypatch.setattr(machine, "synchronize", fail)
     with pytest.raises(DeviceLostError):
         stepped.step()
+    assert failures <= 3, "the work, waiting for the device, and that once more before it would be made anew"
 
 
 def test_beams_whose_stop_text_only_their_last_tokens_have_are_answered(
