@@ -122,6 +122,7 @@ async def serve_playground(
     Raises:
         AddressError: web.host and web.port cannot be served at, or others could come in without a token.
         StoreError, InferenceError: as in `core`.
+        DeviceError: the model can be used again by a new process only.
     """
     token = settings.web.token.get_secret_value() if settings.web.token is not None else None
     if token is None and not is_loopback(settings.web.host):
@@ -153,7 +154,7 @@ async def serve_playground(
             async with serving(app, listener):
                 await parts.service.resume(boards)
                 ready(url_of(listener) + ("" if token is None else f"?token={quote(token)}"))
-                await asyncio.Event().wait()
+                await parts.engine.lost()
 
 
 def _telling(settings: Settings, parts: Core, checks: Mapping[str, Check]) -> list[web.RouteDef]:

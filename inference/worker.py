@@ -7,12 +7,13 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Condition, Event, Thread
 from time import monotonic
 from typing import Protocol
 
 from inference import garbage
-from inference.errors import EngineError
+from inference.errors import DeviceError, EngineError
 from inference.line import Line
 from inference.requests import FutureListener, Request
 
@@ -20,12 +21,20 @@ log = logging.getLogger(__name__)
 
 CLOSED = "The engine was closed before the answer was finished."
 FAILED = "The engine failed on this request; the log says why."
-HANGS = "The device has not answered for {:.0f} seconds: restart the program; the log has the details."
-LOST = "The device failed and could not be restarted: restart the program; the log has the details."
+HANGS = "The device has not answered for {:.0f} seconds: restart the program."
+LOST = "The device failed, and only a new process can use it again: restart the program."
+NOT_RESTARTED = "The engine failed and could not be restarted: load the model again."
+
+_out_of_reach: list[object] = []
+"""What lies on devices that were lost: freeing it would end the process at once, before anybody is told."""
 
 
-class DeviceLostError(Exception):
-    """The device is of no more use to this process."""
+class DriverLostError(Exception):
+    """The driver can do nothing any more; another one may."""
+
+
+class DeviceLostError(DriverLostError):
+    """Nor can any other in this process."""
 
 
 class Driver(Protocol):
@@ -44,7 +53,7 @@ class Driver(Protocol):
         """Works for a moment: takes requests out of the line, tells listeners what came of others.
 
         Raises:
-            DeviceLostError: nothing can be computed any more.
+            DriverLostError: nothing can be computed any more.
         """
         ...
 
@@ -68,7 +77,7 @@ class Worker:
         self._step_seconds = step_seconds
         self._changed = Condition()
         self._closed = False
-        self._over = CLOSED
+        self._failure: Callable[[], EngineError] | None = None
         self._driver: Driver | None = None
         self._on_end: list[Callable[[None], None]] = []
         self._forgetting: list[FutureListener[None]] = []
@@ -114,7 +123,7 @@ class Worker:
             EngineError: the worker was closed.
         """
         if self._closed:
-            raise EngineError("The engine is closed." if self._over == CLOSED else self._over)
+            raise self._failure() if self._failure else EngineError("The engine is closed.")
 
     def wake(self) -> None:
         """Has the driver asked again whether there is work."""
@@ -186,9 +195,13 @@ class Worker:
                     self._forget(driver, forgetting)
                 else:
                     driver.step()
-            except DeviceLostError:
-                log.exception("The device is lost; the engine ends.")
-                self._over = LOST
+            except DriverLostError as error:
+                log.exception("Nothing can be computed any more; the engine ends.")
+                if isinstance(error, DeviceLostError):
+                    _out_of_reach.append((driver, error))
+                    self._failure = partial(DeviceError, LOST)
+                else:
+                    self._failure = partial(EngineError, NOT_RESTARTED)
                 self._closed = True
             except Exception:
                 # A driver answers for its requests itself; this is an error in it.
@@ -222,7 +235,7 @@ class Worker:
             forgetting, self._forgetting = self._forgetting, []
             first_time, self._ended = not self._ended, True
         for request in left:
-            request.listener.fail(EngineError(self._over))
+            request.listener.fail(self._failure() if self._failure else EngineError(CLOSED))
         for listener in forgetting:
             listener.finish(None)
         if first_time:
@@ -239,7 +252,7 @@ class Worker:
                 log.critical(
                     "A step takes longer than %.0f s; all requests fail. It is at:\n%s", limit, where
                 )
-                self._over = HANGS.format(limit)
+                self._failure = partial(DeviceError, HANGS.format(limit))
                 self._hangs = True
                 self._end()
                 return

@@ -67,7 +67,9 @@ def upload(values: torch.Tensor, device: torch.device) -> torch.Tensor:
     """`values` on `device`, without waiting for what the device is doing."""
     if device.type == "cpu":
         return values
-    return values.pin_memory().to(device, non_blocking=True)
+    # In a variable, where a traceback keeps it if the device fails: freed then, it would end the process.
+    pinned = values.pin_memory()
+    return pinned.to(device, non_blocking=True)
 
 
 class OutOfPages(Exception):  # noqa: N818 - it is met by waiting

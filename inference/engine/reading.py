@@ -55,9 +55,12 @@ class Reader:
 
     def encode_pictures(self, most: int) -> None:
         """Encodes at most so many of the pictures that are waited for, the longest waited for first."""
-        digests = list(self._machine.memory.pictures.waiting)[:most]
-        for first in range(0, len(digests), PICTURES_AT_ONCE):
-            self._encode(digests[first : first + PICTURES_AT_ONCE])
+        waiting = self._machine.memory.pictures.waiting
+        while waiting and most > 0:
+            # Looked up each time: with a request that fails its other pictures are not waited for any more.
+            digests = list(waiting)[: min(most, PICTURES_AT_ONCE)]
+            self._encode(digests)
+            most -= len(digests)
 
     def _encode(self, digests: Sequence[bytes]) -> None:
         cache = self._machine.memory.pictures
@@ -67,7 +70,7 @@ class Reader:
                 [cache.waiting[digest] for digest in some], [cache.slot(digest) for digest in some]
             )
 
-        for digest, error in attempt(digests, encode):
+        for digest, error in self._attempt(digests, encode):
             for job in [job for job in self._jobs if needs(job, {digest})]:
                 self._fail(job, error)
         for digest in digests:
@@ -92,7 +95,7 @@ class Reader:
             passes.append(([some[number][0] for number in done], logits))
 
         chosen = self._choose(most_tokens)
-        for (job, _), error in attempt(chosen, read_some) if chosen else ():
+        for (job, _), error in self._attempt(chosen, read_some) if chosen else ():
             self._fail(job, error)
         for jobs, logits in passes:
             for job in jobs:
@@ -109,8 +112,22 @@ class Reader:
             self._machine.memory.copy_pages(copies)
             job.score(labels, self._machine.passes.read(chunks, places))
 
-        for _, error in attempt([job], score):
+        for _, error in self._attempt([job], score):
             self._fail(job, error)
+
+    def _attempt(self, items: Sequence[T], work: Callable[[Sequence[T]], None]) -> list[tuple[T, Exception]]:
+        """Does `work` for all items together, or if that fails for each alone; returns those that failed."""
+        try:
+            work(items)
+        except Exception as error:
+            if len(items) == 1:
+                return [(items[0], error)]
+            if not isinstance(error, InferenceError):
+                self._machine.synchronize()  # raises if nothing can be computed any more
+                log.exception("A pass for %d failed; each is tried by itself.", len(items))
+        else:
+            return []
+        return [failure for item in items for failure in self._attempt([item], work)]
 
     def _choose(self, most_tokens: int) -> list[tuple[Job, Chunk]]:
         """The next chunks, of jobs in the order in which they came."""
@@ -135,17 +152,3 @@ def needs(job: Job, digests: set[bytes]) -> bool:
     """Whether what is yet to be read of the job sees one of these pictures."""
     sequence = job.sequence
     return any(sequence.pictures[view].digest in digests for view in sequence.slots)
-
-
-def attempt(items: Sequence[T], work: Callable[[Sequence[T]], None]) -> list[tuple[T, Exception]]:
-    """Does `work` for all items together; if that fails, for each by itself. Returns those that failed."""
-    try:
-        work(items)
-    except Exception as error:
-        if len(items) == 1:
-            return [(items[0], error)]
-        if not isinstance(error, InferenceError):
-            log.exception("A pass for %d failed; each is tried by itself.", len(items))
-    else:
-        return []
-    return [failure for item in items for failure in attempt([item], work)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,3 +188,16 @@ def test_a_full_device_fails_the_request_and_no_other(checkpoint: Path) -> None:
             assert (await engine.generate(QUESTIONS[1], KINDS[0])).token_ids == before.token_ids
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("place", ["step", "read", "encode"])
+def test_a_device_that_is_lost_is_told_and_ends_nothing_else(place: str) -> None:
+    """The program is told by an error with which it can end as it should, and goes on until then."""
+    command = [sys.executable, "-m", "tests.inference.lost_device", "demo", place]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    whole, lost, closed = done.stdout.splitlines()
+    assert whole == str(["Reply"] * 6)
+    assert lost == str(["DeviceError"] * 6)
+    assert closed == "closed"
+    assert "device-side assert" in done.stderr
