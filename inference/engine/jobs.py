@@ -11,8 +11,8 @@ import torch
 from inference.answer import Answer, ends_in_stop_text
 from inference.engine.beams import BeamPages, BeamSearch
 from inference.engine.context import ContextMemory, TokenSequence
+from inference.engine.layout import Chunk
 from inference.engine.pages import PAGE_SIZE, pages_for
-from inference.engine.prefill import Chunk
 from inference.ranking import exclusive
 from inference.requests import GenerationRequest, RankRequest, Request
 from inference.sampling import seed_of
@@ -67,7 +67,8 @@ class Job:
         start = sequence.computed
         end = min(start + most_tokens, len(sequence.token_ids))
         slots = [sequence.slot_at(position) for position in range(start, end)]
-        return Chunk(sequence.token_ids[start:end], start, sequence.pages, slots)
+        wanted = int(end == len(sequence.token_ids))
+        return Chunk(sequence.token_ids[start:end], start, sequence.pages, slots, wanted)
 
     def release(self, memory: ContextMemory, *, poisoned: bool = False) -> None:
         """Gives its memory back."""
@@ -215,7 +216,7 @@ class Ranking(Job):
             if begun:
                 copies.append((sequence.pages[full], own[0]))
             slots = [sequence.slot_at(length)] * len(ids)
-            chunks.append(Chunk(ids, length, [*sequence.pages[:full], *own], slots))
+            chunks.append(Chunk(ids, length, [*sequence.pages[:full], *own], slots, wanted=len(ids)))
         return labels, chunks, copies
 
     def score(self, labels: Sequence[str], logits: torch.Tensor) -> None:

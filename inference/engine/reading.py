@@ -9,9 +9,9 @@ from typing import TypeVar
 import torch
 
 from inference.engine.jobs import Job, Ranking
+from inference.engine.layout import Chunk
 from inference.engine.machine import Machine
 from inference.engine.pictures import PICTURES_AT_ONCE
-from inference.engine.prefill import Chunk, last_places
 from inference.errors import InferenceError
 
 log = logging.getLogger(__name__)
@@ -86,13 +86,10 @@ class Reader:
         passes: list[tuple[list[Job], torch.Tensor]] = []
 
         def read_some(some: Sequence[tuple[Job, Chunk]]) -> None:
-            ends = last_places([chunk for _, chunk in some])
-            done = [number for number, (job, chunk) in enumerate(some) if chunk.end == len(job.token_ids)]
-            chunks = [chunk for _, chunk in some]
-            logits = self._machine.passes.read(chunks, [ends[number] for number in done])
+            logits = self._machine.prefill.read([chunk for _, chunk in some])
             for job, chunk in some:
                 job.sequence.computed = chunk.end
-            passes.append(([some[number][0] for number in done], logits))
+            passes.append(([job for job, chunk in some if chunk.wanted], logits))
 
         chosen = self._choose(most_tokens)
         for (job, _), error in self._attempt(chosen, read_some) if chosen else ():
@@ -106,11 +103,10 @@ class Reader:
     def read_labels(self, job: Ranking) -> None:
         """Reads some more of the labels that `job` compares."""
         labels, chunks, copies = job.next_labels(MOST_GATHERED_TOKENS // len(job.token_ids))
-        places = range(sum(len(chunk.token_ids) for chunk in chunks))
 
         def score(_: object) -> None:
             self._machine.memory.copy_pages(copies)
-            job.score(labels, self._machine.passes.read(chunks, places))
+            job.score(labels, self._machine.prefill.read(chunks))
 
         for _, error in self._attempt([job], score):
             self._fail(job, error)

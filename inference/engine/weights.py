@@ -44,8 +44,7 @@ class Dense:
         """The product, with `gated` as silu(first half) * second half."""
         from inference.kernels.linear import linear
 
-        with dispatch.launching_for(x):
-            return linear(x.contiguous(), self.weight, gated=gated)
+        return linear(x.contiguous(), self.weight, gated=gated)
 
 
 class Separate:
@@ -92,8 +91,7 @@ def _nf4_kernel(layers: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor]
 
     def multiply(x: torch.Tensor) -> torch.Tensor:
         out = x.new_empty(len(x), len(weight.packed))
-        with dispatch.launching_for(x):
-            nf4_linear(x.contiguous(), weight, out)
+        nf4_linear(x.contiguous(), weight, out)
         return out
 
     return multiply
@@ -123,8 +121,7 @@ def gated_projection(
         if is_silu and dispatch.uses_kernels(x):
             from inference.kernels.fused import silu_product
 
-            with dispatch.launching_for(x):
-                return silu_product(gate_up)
+            return silu_product(gate_up)
         gates, ups = gate_up.chunk(2, dim=-1)
         return activation(gates) * ups
 
