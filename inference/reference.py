@@ -17,7 +17,7 @@ from inference.batch import PAD_ID, Batch, VisionEncoder
 from inference.errors import EngineError, InferenceError
 from inference.line import Line
 from inference.prompt import SpecialTokens
-from inference.ranking import exclusive
+from inference.ranking import ranked
 from inference.requests import GenerationRequest, Listener, RankRequest, Request
 from inference.rows import BeamsEnd, Row, Sample, TakeTokens
 from inference.surface import Reply
@@ -145,8 +145,7 @@ class ReferenceRunner:
             _fail(request.listener, error)
             return
         if not request.cancelled:
-            ranked = sorted(exclusive(request.labels, begins).items(), key=lambda pair: pair[1], reverse=True)
-            request.listener.finish(ranked)
+            request.listener.finish(ranked(request.labels, begins))
 
     @torch.no_grad()
     def _log_probabilities(self, request: RankRequest) -> dict[str, float]:

@@ -20,6 +20,9 @@ from inference.engine.transfers import upload
 RECORDED_TOKENS = (16, 32, 64, 128, 256, 384, 512, 768, 1024)
 """Of a pass; longer ones take the device longer than the processor takes to start them."""
 RECORDED_SEQUENCES = 16
+MOST_GATHERED_TOKENS = 32_768
+"""Tokens whose keys and values one pass may copy where there is no kernel for it: half a gigabyte for a layer
+of 9B."""
 
 
 class Prefill:

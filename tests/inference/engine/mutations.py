@@ -176,7 +176,7 @@ MUTATIONS = [
     Mutation(
         "the old machine is there until the new one is made",
         "loop.py",
-        "            _let_go(error)\n",
+        "            garbage.let_go(error)\n",
         "",
         "all_go_on_where_they_were",
     ),
@@ -190,8 +190,8 @@ MUTATIONS = [
     Mutation(
         "all labels are compared before the next step",
         "loop.py",
-        "passes = 1 if self._decoding.rows else len(self._ranking)",
-        "passes = len(self._ranking)",
+        "passes=1 if self._decoding.rows else len(self._rankings)",
+        "passes=len(self._rankings)",
         "many_labels",
     ),
     Mutation(

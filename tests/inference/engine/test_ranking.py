@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import Options, Prompt
-from inference.engine.jobs import LABELS_AT_ONCE
+from inference.engine.ranking import LABELS_AT_ONCE
 from inference.loading import adopt_model
 from inference.prepared import PreparedPicture
 from inference.reference import ReferenceRunner

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import EngineSettings, Generated, Options, Prompt
-from inference.engine import loop, reading
+from inference.engine import loop, ranking, reading
 from inference.engine.layout import Chunk
 from inference.engine.machine import Machine
 from inference.engine.pictures import PictureEncoder
@@ -188,7 +188,8 @@ def test_passes_have_no_more_tokens_than_they_may(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Neither new ones nor, where they are copied, those before them."""
-    monkeypatch.setattr(reading, "MOST_GATHERED_TOKENS", 64)
+    for part in (reading, ranking):
+        monkeypatch.setattr(part, "MOST_GATHERED_TOKENS", 64)
     stepped = Stepped(model, small_tokenizer, with_pages(60, idle_chunk_tokens=40, chunk_tokens=20))
     passes = stepped.engine.machine.prefill
     sizes: list[tuple[int, int, int]] = []
