@@ -11,7 +11,7 @@ from inference import Options, Prompt
 from inference.engine.ranking import LABELS_AT_ONCE
 from inference.loading import adopt_model
 from inference.prepared import PreparedPicture
-from inference.reference import ReferenceRunner
+from inference.reference.runner import ReferenceRunner
 from tests.inference.checkpoints import small_config, small_model
 from tests.inference.engine.stepping import SMALL_MEMORY, Stepped, with_pages
 from tests.inference.oracle import PROMPTS, RED, VARIANTS, Oracle
