@@ -119,7 +119,8 @@ class ContextMemory:
         sequence.pages = found[:full] + own
         sequence.spare = self.pool.take(spare)
         sequence.cached = sequence.computed = cached
-        sequence.slots = {view: self.pictures.take(pictures[view]) for view in seen}
+        slots = self.pictures.take([pictures[view] for view in seen])
+        sequence.slots = dict(zip(seen, slots, strict=True))
         return True
 
     def _make_room(self, pages: int) -> bool:
@@ -144,8 +145,6 @@ class ContextMemory:
         for view in sequence.slots:
             self.pictures.release(sequence.pictures[view].digest, forget=poisoned or forgotten)
         sequence.pages, sequence.spare, sequence.slots = [], [], {}
-        if forgotten:
-            self._wipe()
 
     def remember(self, sequence: TokenSequence, tokens: int) -> None:
         """Keeps the first `tokens` tokens of a sequence, all of them computed, for later ones."""
@@ -156,9 +155,8 @@ class ContextMemory:
         while self.prefixes.forget():
             pass
         self.pictures.forget()
-        self._wipe()
 
-    def _wipe(self) -> None:
+    def wipe(self) -> None:
         """Zeros where something is left of sequences and pictures that are gone."""
         self._pages.clear(self.pool.left())
         each = len(self.picture_layers[0].keys) // (self.pictures.slots + 1)  # slot 0 too has its pages

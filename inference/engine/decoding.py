@@ -62,7 +62,6 @@ class Decoding:
     def is_idle(self) -> bool:
         return not self._seats and not self._pending
 
-    @torch.inference_mode()
     def join(self, jobs: Sequence[Generation | BeamGeneration], logits: torch.Tensor) -> None:
         """Takes in jobs whose prompts were read; `logits` (jobs, vocabulary) follow the prompts."""
         singles = []
@@ -102,7 +101,6 @@ class Decoding:
         self._expect([job for _, job in singles], chosen)
         self._leave_when_asked_for_all()
 
-    @torch.inference_mode()
     def step(self) -> bool:
         """Starts a step for all rows, then deals with the outcome of those before it.
 

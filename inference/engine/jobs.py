@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -155,8 +156,11 @@ class BeamGeneration(Job):
 
     def finish(self) -> None:
         """Tells the listener of the best answer."""
-        answer = Answer.to(self.request, self._tokenizer, self._end_ids)
-        for token_id in self.search.best:
+        best = self.search.best
+        # Its last token ends it, also where only the last tokens, and not all of them, have a stop text.
+        request = replace(self.request, max_new_tokens=len(best))
+        answer = Answer.to(request, self._tokenizer, self._end_ids)
+        for token_id in best:
             if piece := answer.add(token_id):
                 self.request.listener.piece(piece)
         self.over = True

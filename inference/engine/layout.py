@@ -162,5 +162,9 @@ class LayoutBuffer:
         parts[6][: layout.shape.wanted] = layout.wanted
         self._numbers.copy_(upload(torch.from_numpy(numbers), self._numbers.device), non_blocking=True)
 
+    def wipe(self) -> None:
+        """Puts a pass without tokens onto the device."""
+        self._numbers.zero_()
+
     def attention(self, picture_table: torch.Tensor) -> TiledAttention:
         return TiledAttention(self._slots, self._table, self._tiles, picture_table, self._picture_tiles)

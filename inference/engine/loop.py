@@ -61,7 +61,7 @@ class ContinuousEngine:
         self._returning: list[Job] = []
         """Those that ran when the device failed and have no memory yet; they go first."""
         self._failed_before = False
-        """Whether no step of the batch succeeded since the device failed."""
+        """Whether no step of the batch succeeded and no labels were compared since the device failed."""
         self._begin()
 
     def _begin(self) -> None:
@@ -83,8 +83,10 @@ class ContinuousEngine:
             or any(request.ready for request in self._line.waiting())
         )
 
+    @torch.inference_mode()
     def forget(self) -> None:
         self.machine.memory.forget()
+        self.machine.wipe(self._decoding.rows)
 
     @torch.inference_mode()
     def step(self) -> None:
@@ -194,6 +196,7 @@ class ContinuousEngine:
                 else:
                     job.finish()
                     self._release(job)
+                    self._failed_before = False
 
     def _end_of_decoding(self, job: Job, error: Exception | None) -> None:
         if error is not None:
@@ -239,6 +242,8 @@ class ContinuousEngine:
         job.release(self.machine.memory, poisoned=poisoned)
         if job in self._jobs:
             self._jobs.remove(job)
+        if job.request.is_forgotten:
+            self.machine.wipe(self._decoding.rows)
 
     def _recover(self, error: Exception) -> None:
         """Makes everything on the device anew and has what ran computed again."""

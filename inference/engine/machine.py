@@ -126,6 +126,13 @@ class Machine:
             rows = next(bucket for bucket in self._buckets if bucket >= rows)
         self._steps((rows, plain))
 
+    def wipe(self, rows: int) -> None:
+        """Zeros where something is left of requests that are over; the first `rows` rows are in use."""
+        self.memory.wipe()
+        self.rows.wipe(rows)
+        self.passes.wipe()
+        self.encoder.wipe()
+
     def synchronize(self) -> None:
         """Waits for the device.
 

@@ -49,8 +49,13 @@ class PictureCache:
         idle = sum(digest not in self._users and digest not in wanted for digest in self._slot_of)
         return new <= len(self._free) + idle
 
-    def take(self, picture: PreparedPicture) -> int:
-        """The picture's slot, in use until it is released; encoded once the picture no longer waits."""
+    def take(self, pictures: Sequence[PreparedPicture]) -> list[int]:
+        """The pictures' slots, in use until they are released; encoded are those that no longer wait."""
+        # All are in use before one needs a slot: none of them makes way for another.
+        self._users.update(picture.digest for picture in pictures)
+        return [self._take(picture) for picture in pictures]
+
+    def _take(self, picture: PreparedPicture) -> int:
         digest = picture.digest
         if digest not in self._slot_of:
             if not self._free:
@@ -59,7 +64,6 @@ class PictureCache:
             self._left.discard(self._slot_of[digest])
             self.waiting[digest] = picture
         self._slot_of.move_to_end(digest)
-        self._users[digest] += 1
         return self._slot_of[digest]
 
     def slot(self, digest: bytes) -> int:
@@ -128,6 +132,10 @@ class PictureEncoder:
         if self._pixels.is_cuda:
             count = next(bucket for bucket in _BUCKETS if bucket >= count)
         self._recordings(count)
+
+    def wipe(self) -> None:
+        """Forgets the pictures that were encoded last."""
+        self._pixels.zero_()
 
     def _run(self, count: int) -> None:
         self._crew.run([partial(self._encode, share) for share in shares([1] * count, self._crew.size)])

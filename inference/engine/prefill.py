@@ -107,6 +107,11 @@ class PromptPasses:
         buffer.fill(layout)
         return self._run(buffer)
 
+    def wipe(self) -> None:
+        """Forgets the prompts that were read last."""
+        for buffer in self._buffers.values():
+            buffer.wipe()
+
     def _run_recorded(self, tokens: int) -> None:
         self._logits.copy_(self._run(self._buffers[tokens]))
 

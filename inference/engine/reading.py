@@ -55,9 +55,12 @@ class Reader:
 
     def encode_pictures(self, most: int) -> None:
         """Encodes at most so many of the pictures that are waited for, the longest waited for first."""
-        digests = list(self._machine.memory.pictures.waiting)[:most]
-        for first in range(0, len(digests), PICTURES_AT_ONCE):
-            self._encode(digests[first : first + PICTURES_AT_ONCE])
+        waiting = self._machine.memory.pictures.waiting
+        while waiting and most > 0:
+            # Looked up each time: with a request that fails its other pictures are not waited for any more.
+            digests = list(waiting)[: min(most, PICTURES_AT_ONCE)]
+            self._encode(digests)
+            most -= len(digests)
 
     def _encode(self, digests: Sequence[bytes]) -> None:
         cache = self._machine.memory.pictures

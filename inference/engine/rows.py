@@ -146,3 +146,7 @@ class Rows:
         """Makes a row one without a sequence."""
         self._state[row].zero_()
         self.sampling.clear(row)
+
+    def wipe(self, rows: int) -> None:
+        """Forgets what was in rows from number `rows` on."""
+        self.sampling.seen[rows:].zero_()

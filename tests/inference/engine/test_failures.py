@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import EngineError, EngineSettings, Options, PictureError, Prompt
+from inference.engine import reading
 from inference.engine.machine import Machine
 from inference.preprocessing import Preprocessor
 from inference.worker import DeviceLostError, DriverLostError
@@ -113,6 +114,24 @@ def test_a_picture_that_cannot_be_converted(
     assert len(other.token_ids) == 10
 
 
+def test_pictures_of_a_request_that_failed_with_another_are_not_encoded(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nor are they missed: what is encoded next is what is waited for then."""
+    monkeypatch.setattr(reading, "PICTURES_AT_ONCE", 2)
+    when_poisoned(model, choke)
+    stepped = Stepped(model, small_tokenizer)
+    failed = stepped.ask([picture("black"), picture("red"), picture("pink"), "Which?"], OPTIONS[0])[1]
+    other = stepped.ask([picture("navy"), "What?"], OPTIONS[0])[1]
+    stepped.finish()
+    assert isinstance(failed.error, EngineError)
+    assert other.reply is not None
+    assert "KeyError" not in caplog.text
+
+
 class Failing:
     """Has the machine's steps with certain numbers fail, over all machines made."""
 
@@ -176,6 +195,49 @@ def test_a_device_that_fails_again_at_once_fails_what_ran(
     stepped.finish()
     assert all(type(outcome.error) is EngineError for outcome in outcomes)
     assert len(stepped.answer(PROMPTS[1], OPTIONS[0]).token_ids) == 10
+
+
+def test_after_a_failure_of_the_device_what_was_asked_can_be_forgotten(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between steps, as the worker does it: the memory that was made anew in a step can be written to."""
+    stepped = Stepped(model, small_tokenizer)
+    Failing(monkeypatch, 2)
+    stepped.ask(PROMPTS[1], OPTIONS[0])
+    stepped.keep_finishing()
+    assert len(stepped.engine.machine.memory.prefixes) > 0
+    stepped.engine.forget()
+    assert len(stepped.engine.machine.memory.prefixes) == 0
+    assert not any(layer.keys[1:].any() for layer in stepped.engine.machine.memory.own)
+
+
+class Once:
+    """Fails when it is called for the first time."""
+
+    def __init__(self) -> None:
+        self._called = False
+
+    def __call__(self, *_: object) -> None:
+        if not self._called:
+            self._called = True
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+def test_a_device_that_fails_once_in_a_while_fails_no_labels(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where nothing else is asked: comparing them shows that the device works as well as a step does."""
+    stepped = Stepped(model, small_tokenizer)
+    for _ in range(2):
+        ranked = stepped.rank(PROMPTS[1], ["a house", "a tree"])[1]
+        monkeypatch.setattr(stepped.engine.machine.passes, "read", Once())
+        monkeypatch.setattr(stepped.engine.machine, "synchronize", Once())
+        stepped.finish()
+        assert ranked.ranked is not None, ranked.error
 
 
 @pytest.mark.parametrize(
@@ -246,6 +308,27 @@ def test_a_device_that_breaks_outside_a_step_is_no_fault_of_a_request(
     with pytest.raises(DeviceLostError):
         stepped.step()
     assert failures <= 3, "the work, waiting for the device, and that once more before it would be made anew"
+
+
+def test_beams_whose_stop_text_only_their_last_tokens_have_are_answered(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After half a character a line break is no line break, but the tokens by themselves have one."""
+    names = small_tokenizer.get_vocab()
+    favourites = iter([names["<0xE2>"], *[names["<0x0A>"]] * 9])
+    stepped = Stepped(model, small_tokenizer)
+    decoder = stepped.engine.machine.decoder
+
+    def logits(hidden: torch.Tensor) -> torch.Tensor:
+        chosen = torch.zeros(len(hidden), decoder.vocabulary)
+        chosen[:, next(favourites)] = 50.0
+        return chosen
+
+    monkeypatch.setattr(decoder, "logits", logits)
+    options = Options(max_new_tokens=9, num_beams=2, stop=("\n",))
+    assert stepped.answer(["Describe this image."], options).completion_tokens == 3
 
 
 def test_memory_that_runs_out_in_reading_fails_the_request_with_advice(

@@ -179,7 +179,7 @@ def test_nothing_is_kept_of_what_was_asked_before_it_is_to_be_forgotten(
 ) -> None:
     """Of what was answered, what is being answered and what waits; all of it is answered as otherwise.
 
-    Neither is it found again, nor are its keys and values left in the memory that is free.
+    Neither is it found again, nor is anything left of it in the memory that is free or kept for inputs.
     """
     oracle = Oracle(model, small_tokenizer)
     stepped = Stepped(model, small_tokenizer, with_pages(60, most_rows=1))
@@ -204,6 +204,9 @@ def test_nothing_is_kept_of_what_was_asked_before_it_is_to_be_forgotten(
     of_a_picture = pages_for(stepped.engine.machine.latents)
     for layers, first in ((memory.own, 1), (memory.picture_layers, of_a_picture)):
         assert not any(tensor[first:].any() for layer in layers for tensor in (layer.keys, layer.values))
+    machine = stepped.engine.machine
+    assert not machine.encoder._pixels.any()
+    assert not machine.rows.sampling.seen.any()
     for prompt, (_, outcome) in zip((running, waiting), asked, strict=True):
         assert outcome.token_ids == oracle.answer(prompt, max_new_tokens=12)
     assert stepped.answer(done, Options(max_new_tokens=4)).cached_tokens == 0
