@@ -170,7 +170,7 @@ class EngineLoader:
 
     def _driver(self, checkpoint: LoadedCheckpoint, line: Line, report: ReportProgress) -> Driver:
         if self._reference:
-            from inference.reference import ReferenceRunner
+            from inference.reference.runner import ReferenceRunner
 
             return ReferenceRunner(checkpoint, line)
         import torch

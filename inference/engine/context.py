@@ -158,10 +158,10 @@ class ContextMemory:
 
     def wipe(self) -> None:
         """Zeros where something is left of sequences and pictures that are gone."""
-        self._pages.clear(self.pool.left())
+        self._pages.clear(self.pool.unused.left())
         each = len(self.picture_layers[0].keys) // (self.pictures.slots + 1)  # slot 0 too has its pages
         self._picture_pages.clear(
-            [slot * each + page for slot in self.pictures.left() for page in range(each)]
+            [slot * each + page for slot in self.pictures.unused.left() for page in range(each)]
         )
 
     def copy_pages(self, pairs: Sequence[tuple[int, int]]) -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional
 
 from inference.engine.attention import rotate_and_store
-from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for, upload
+from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
+from inference.engine.transfers import upload
+
+if TYPE_CHECKING:
+    from inference.engine.layout import Chunk
 
 
 def gather(layer: PagedLayer, pages: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -54,13 +60,6 @@ class SeenByRows:
         )[:, :, 0]
         return attended if self.blind is None else attended.masked_fill(self.blind, 0.0)
 
-    def on(self, device: torch.device) -> SeenByRows:
-        return SeenByRows(
-            self.pages.to(device),
-            None if self.mask is None else self.mask.to(device),
-            None if self.blind is None else self.blind.to(device),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class GatheredRows:
@@ -77,11 +76,6 @@ class GatheredRows:
 
     def pictures(self, layer: PagedLayer, queries: torch.Tensor) -> torch.Tensor:
         return self.picture.attend(layer, queries)
-
-    def on(self, device: torch.device) -> GatheredRows:
-        if device == self.slots.device:
-            return self
-        return GatheredRows(self.slots.to(device), self.seen.on(device), self.picture.on(device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +106,6 @@ class Runs:
         """(runs, longest, ...) to (tokens, ...)"""
         return rectangle.flatten(0, 1).index_select(0, self.packed)
 
-    def on(self, device: torch.device) -> Runs:
-        return Runs(self.padded.to(device), self.packed.to(device))
-
 
 @dataclass(frozen=True, slots=True)
 class GatheredRuns:
@@ -135,6 +126,37 @@ class GatheredRuns:
     """bool (tokens): whether the token sees a picture"""
     latents: int
 
+    @classmethod
+    def of(
+        cls, chunks: Sequence[Chunk], positions: torch.Tensor, latents: int, device: torch.device
+    ) -> GatheredRuns:
+        """
+        Args:
+            positions: int64 (tokens), on the host.
+            latents: keys that a picture has.
+        """
+        width = max(pages_for(chunk.end) for chunk in chunks)
+        table = torch.tensor([[*chunk.pages[:width], *[0] * (width - len(chunk.pages))] for chunk in chunks])
+        counts = torch.tensor([len(chunk.token_ids) for chunk in chunks])
+        rows = torch.arange(len(chunks)).repeat_interleave(counts)
+        slots = table[rows, positions // PAGE_SIZE] * PAGE_SIZE + positions % PAGE_SIZE
+        sequences = Runs.of(counts.tolist(), device)
+        keys = torch.arange(width * PAGE_SIZE, device=device)
+        views = [(slot, len(list(tokens))) for chunk in chunks for slot, tokens in groupby(chunk.slots)]
+        seen = torch.tensor([slot for slot, _ in views])
+        lengths = [length for _, length in views]
+        pages_of_view = seen[:, None] * pages_for(latents) + torch.arange(pages_for(latents))
+        return cls(
+            sequences=sequences,
+            table=upload(table, device),
+            mask=(keys <= sequences.pad(upload(positions, device))[..., None])[:, None],
+            slots=upload(slots, device),
+            views=Runs.of(lengths, device),
+            pages_of_view=upload(pages_of_view, device),
+            sees=upload(seen.repeat_interleave(torch.tensor(lengths)) > 0, device),
+            latents=latents,
+        )
+
     def own(self, layer: PagedLayer, qkv: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
         queries = rotate_and_store(layer, qkv, rotation, self.slots)
         keys, values = gather(layer, self.table)
@@ -149,17 +171,3 @@ class GatheredRuns:
             self.views.pad(queries).transpose(1, 2), keys, values
         )
         return self.views.pack(attended.transpose(1, 2)).masked_fill(~self.sees[:, None, None], 0.0)
-
-    def on(self, device: torch.device) -> GatheredRuns:
-        if device == self.table.device:
-            return self
-        return GatheredRuns(
-            self.sequences.on(device),
-            self.table.to(device),
-            self.mask.to(device),
-            self.slots.to(device),
-            self.views.on(device),
-            self.pages_of_view.to(device),
-            self.sees.to(device),
-            self.latents,
-        )

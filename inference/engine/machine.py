@@ -17,11 +17,11 @@ from inference.engine import dispatch
 from inference.engine.budget import Budget
 from inference.engine.context import ContextMemory
 from inference.engine.crew import Crew
-from inference.engine.graphs import Recordings
+from inference.engine.graphs import CudaGraphs
 from inference.engine.model import Decoder
 from inference.engine.pages import PAGE_SIZE, PagedLayers, pages_for
 from inference.engine.pictures import PictureEncoder, latents_of
-from inference.engine.prefill import PromptPasses
+from inference.engine.prefill import Prefill
 from inference.engine.rows import Rows
 from inference.settings import EngineSettings
 
@@ -104,7 +104,7 @@ class Machine:
             latents=self.latents,
             forbidden=self.forbidden,
         )
-        self.passes = PromptPasses(
+        self.prefill = Prefill(
             self.decoder,
             own.layers,
             pictures.layers,
@@ -113,10 +113,8 @@ class Machine:
             latents=self.latents,
             graphs=self.records,
         )
-        self.encoder = PictureEncoder(model, self.decoder, pictures.layers, crew, graphs=self.records)
-        self._steps: Recordings[tuple[int, bool]] = Recordings(
-            lambda key: self.rows.step(*key), enabled=self.records
-        )
+        self.encoder = PictureEncoder(model, self.decoder, pictures.layers, crew)
+        self._steps: CudaGraphs[tuple[int, bool]] = CudaGraphs(lambda key: self.rows.step(*key))
         if self.records:
             self._record(report)
 
@@ -130,7 +128,7 @@ class Machine:
         """Zeros where something is left of requests that are over; the first `rows` rows are in use."""
         self.memory.wipe()
         self.rows.wipe(rows)
-        self.passes.wipe()
+        self.prefill.wipe()
         self.encoder.wipe()
 
     def synchronize(self) -> None:
@@ -147,9 +145,9 @@ class Machine:
         began = monotonic()
         keys = [(bucket, plain) for bucket in reversed(self._buckets) for plain in (True, False)]
         works: list[Callable[[], None]] = [
-            *(partial(self._steps.record, key) for key in keys),
-            *self.passes.recordings(),
-            *self.encoder.recordings(),
+            *(partial(self._steps.capture, key) for key in keys),
+            *self.prefill.captures(),
+            *self.encoder.captures(),
         ]
         # A recording that is destroyed, as garbage, spoils the one that is being made.
         with garbage.settled():

@@ -1,4 +1,4 @@
-"""Reading what was asked: pictures, prompts in chunks, labels. What fails fails alone."""
+"""Reading what was asked: pictures, and prompts in chunks. What fails fails alone."""
 
 from __future__ import annotations
 
@@ -8,32 +8,28 @@ from typing import TypeVar
 
 import torch
 
-from inference.engine.jobs import Job, Ranking
+from inference.engine.jobs import Job
+from inference.engine.layout import Chunk
 from inference.engine.machine import Machine
 from inference.engine.pictures import PICTURES_AT_ONCE
-from inference.engine.prefill import Chunk, last_places
+from inference.engine.prefill import MOST_GATHERED_TOKENS
 from inference.errors import InferenceError
 
 log = logging.getLogger(__name__)
 
-MOST_GATHERED_TOKENS = 32_768
-"""Tokens whose keys and values one pass may copy where there is no kernel for it: half a gigabyte for a layer
-of 9B."""
-
 T = TypeVar("T")
-Fail = Callable[[Job, Exception], None]
 
 
 class Reader:
     """Jobs whose prompts are being read, and the passes that do it.
 
     Args:
-        fail: called with a job that cannot be read, and why.
+        end: called with a job that cannot be read, and why.
     """
 
-    def __init__(self, machine: Machine, fail: Fail) -> None:
+    def __init__(self, machine: Machine, end: Callable[[Job, Exception], None]) -> None:
         self._machine = machine
-        self._fail = fail
+        self._end = end
         self._jobs: list[Job] = []
 
     def __len__(self) -> int:
@@ -72,7 +68,7 @@ class Reader:
 
         for digest, error in self._attempt(digests, encode):
             for job in [job for job in self._jobs if needs(job, {digest})]:
-                self._fail(job, error)
+                self._end(job, error)
         for digest in digests:
             cache.waiting.pop(digest, None)
 
@@ -86,34 +82,19 @@ class Reader:
         passes: list[tuple[list[Job], torch.Tensor]] = []
 
         def read_some(some: Sequence[tuple[Job, Chunk]]) -> None:
-            ends = last_places([chunk for _, chunk in some])
-            done = [number for number, (job, chunk) in enumerate(some) if chunk.end == len(job.token_ids)]
-            chunks = [chunk for _, chunk in some]
-            logits = self._machine.passes.read(chunks, [ends[number] for number in done])
+            logits = self._machine.prefill.read([chunk for _, chunk in some])
             for job, chunk in some:
                 job.sequence.computed = chunk.end
-            passes.append(([some[number][0] for number in done], logits))
+            passes.append(([job for job, chunk in some if chunk.wanted], logits))
 
         chosen = self._choose(most_tokens)
         for (job, _), error in self._attempt(chosen, read_some) if chosen else ():
-            self._fail(job, error)
+            self._end(job, error)
         for jobs, logits in passes:
             for job in jobs:
                 self._jobs.remove(job)
             if jobs:
                 yield jobs, logits
-
-    def read_labels(self, job: Ranking) -> None:
-        """Reads some more of the labels that `job` compares."""
-        labels, chunks, copies = job.next_labels(MOST_GATHERED_TOKENS // len(job.token_ids))
-        places = range(sum(len(chunk.token_ids) for chunk in chunks))
-
-        def score(_: object) -> None:
-            self._machine.memory.copy_pages(copies)
-            job.score(labels, self._machine.passes.read(chunks, places))
-
-        for _, error in self._attempt([job], score):
-            self._fail(job, error)
 
     def _attempt(self, items: Sequence[T], work: Callable[[Sequence[T]], None]) -> list[tuple[T, Exception]]:
         """Does `work` for all items together, or if that fails for each alone; returns those that failed."""

@@ -13,8 +13,9 @@ from inference.engine import dispatch
 from inference.engine.attention import Attention, DecodeAttention
 from inference.engine.gathered import GatheredRows, SeenByRows
 from inference.engine.model import Decoder
-from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for, upload
+from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
 from inference.engine.sampling import SamplingRows, choose, choose_likeliest
+from inference.engine.transfers import upload
 
 if TYPE_CHECKING:
     from inference.surface import Options

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 import torch
 
-from inference.engine.pages import upload
+from inference.engine.transfers import upload
 from inference.sampling import LEAST_TEMPERATURE
 from inference.surface import Options
 

@@ -14,7 +14,9 @@ def upload(values: torch.Tensor, device: torch.device) -> torch.Tensor:
     """`values`, from the host, on `device`, without waiting for what the device is doing."""
     if device.type == "cpu":
         return values
-    return values.pin_memory().to(device, non_blocking=True)
+    # In a variable, where a traceback keeps it if the device fails: freed then, it would end the process.
+    pinned = values.pin_memory()
+    return pinned.to(device, non_blocking=True)
 
 
 def to_device(value: T, device: torch.device) -> T:

@@ -44,8 +44,7 @@ class Dense:
         """The product, with `gated` as silu(first half) * second half."""
         from inference.kernels.linear import linear
 
-        with dispatch.launching_for(x):
-            return linear(x.contiguous(), self.weight, gated=gated)
+        return linear(x.contiguous(), self.weight, gated=gated)
 
 
 class Separate:
@@ -64,12 +63,7 @@ class Packed4bit:
 
     def __init__(self, layers: Sequence[Any]) -> None:
         self._layers = Separate(layers)
-        self._kernel: Callable[[torch.Tensor], torch.Tensor] | None = None
-        if dispatch.uses_kernels(layers[0].weight) and all(
-            layer.weight.quant_state.quant_type == "nf4" and layer.weight.quant_state.blocksize == 64
-            for layer in layers
-        ):
-            self._kernel = _nf4_kernel(layers)
+        self._kernel = _nf4_kernel(layers) if dispatch.uses_kernels(layers[0].weight) else None
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         if self._kernel is not None and len(x) <= MOST_ROWS:
@@ -77,12 +71,18 @@ class Packed4bit:
         return self._layers(x)
 
 
-def _nf4_kernel(layers: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The product with the layers' weights stacked, of which the layers' own weights become views."""
+def _nf4_kernel(layers: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """The product with the layers' weights stacked, of which the layers' own weights become views.
+
+    None for weights that the kernel does not read.
+    """
     from inference.kernels.nf4 import nf4_linear
     from inference.kernels.nf4_weight import Nf4Weight
 
-    weight = Nf4Weight.stack([Nf4Weight.of(layer) for layer in layers])
+    try:
+        weight = Nf4Weight.stack([Nf4Weight.of(layer) for layer in layers])
+    except ValueError:  # of another kind, or of another shape
+        return None
     start = 0
     for layer in layers:
         shape = layer.weight.shape
@@ -92,8 +92,7 @@ def _nf4_kernel(layers: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor]
 
     def multiply(x: torch.Tensor) -> torch.Tensor:
         out = x.new_empty(len(x), len(weight.packed))
-        with dispatch.launching_for(x):
-            nf4_linear(x.contiguous(), weight, out)
+        nf4_linear(x.contiguous(), weight, out)
         return out
 
     return multiply
@@ -123,8 +122,7 @@ def gated_projection(
         if is_silu and dispatch.uses_kernels(x):
             from inference.kernels.fused import silu_product
 
-            with dispatch.launching_for(x):
-                return silu_product(gate_up)
+            return silu_product(gate_up)
         gates, ups = gate_up.chunk(2, dim=-1)
         return activation(gates) * ups
 

@@ -18,11 +18,11 @@ from PIL import Image
 from inference import END_OF_UTTERANCE, Options, load_engine
 from inference.engine.machine import Machine
 from inference.engine.pictures import PictureEncoder
-from inference.engine.prefill import PromptPasses
+from inference.engine.prefill import Prefill
 
 PLACES: dict[str, tuple[type[object], str]] = {
     "step": (Machine, "step"),
-    "read": (PromptPasses, "read"),
+    "read": (Prefill, "read"),
     "encode": (PictureEncoder, "encode"),
 }
 

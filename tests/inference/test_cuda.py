@@ -14,8 +14,8 @@ import torch
 from inference import Engine, EngineSettings, Options, Prompt, Reply, load_engine
 from inference.checkpoint import Quantization
 from inference.engine.attention import DecodeAttention
+from inference.engine.layout import Chunk
 from inference.engine.machine import Machine
-from inference.engine.prefill import Chunk
 from inference.loading import load_checkpoint
 from tests.inference.checkpoints import PICTURE_SIZE, picture, small_config, write_checkpoint
 
@@ -149,7 +149,7 @@ def test_logits_of_both_passes_are_the_models_own(checkpoint: Path, quantization
     memory = machine.memory
     pages = memory.pool.take(2)
     with torch.no_grad():
-        at_once = machine.passes.read([Chunk(ids, 0, pages, [0] * len(ids))], range(len(ids)))
+        at_once = machine.prefill.read([Chunk(ids, 0, pages, [0] * len(ids), wanted=len(ids))])
         one_by_one = []
         for position, token_id in enumerate(ids):
             attention = DecodeAttention(

@@ -63,16 +63,16 @@ MUTATIONS = [
     ),
     Mutation(
         "in reading a token sees the one after it",
-        "prefill.py",
-        "(keys <= sequences.pad(on_device)[..., None])",
-        "(keys <= 1 + sequences.pad(on_device)[..., None])",
+        "gathered.py",
+        "(keys <= sequences.pad(upload(positions, device))[..., None])",
+        "(keys <= 1 + sequences.pad(upload(positions, device))[..., None])",
         "mixed_arrivals and CPU",
     ),
     Mutation(
         "in reading a token does not see itself",
-        "prefill.py",
-        "(keys <= sequences.pad(on_device)[..., None])",
-        "(keys <= (sequences.pad(on_device) - 1).clamp(min=0)[..., None])",
+        "gathered.py",
+        "(keys <= sequences.pad(upload(positions, device))[..., None])",
+        "(keys <= (sequences.pad(upload(positions, device)) - 1).clamp(min=0)[..., None])",
         "mixed_arrivals and CPU",
     ),
     Mutation(
@@ -176,7 +176,7 @@ MUTATIONS = [
     Mutation(
         "the old machine is there until the new one is made",
         "loop.py",
-        "            _let_go(error)\n",
+        "            garbage.let_go(error)\n",
         "",
         "all_go_on_where_they_were",
     ),
@@ -190,8 +190,8 @@ MUTATIONS = [
     Mutation(
         "all labels are compared before the next step",
         "loop.py",
-        "passes = 1 if self._decoding.rows else len(self._ranking)",
-        "passes = len(self._ranking)",
+        "passes=1 if self._decoding.rows else len(self._rankings)",
+        "passes=len(self._rankings)",
         "many_labels",
     ),
     Mutation(
@@ -237,10 +237,10 @@ MUTATIONS = [
         "takes_the_last_page",
     ),
     Mutation(
-        "a share's prompts are read for another's logits",
-        "prefill.py",
-        "apart.append([place - start for place in wanted if start <= place < end])",
-        "apart.append([max(0, place - start - 1) for place in wanted if start <= place < end])",
+        "logits after another token are taken",
+        "layout.py",
+        "places += range(end - chunk.wanted, end)",
+        "places += range(end - chunk.wanted - 1, end - 1)",
         "test_crew",
     ),
     Mutation(
@@ -260,9 +260,23 @@ MUTATIONS = [
     Mutation(
         "a long pass begins where no kernel was compiled for",
         "layout.py",
-        "tokens=-(-self.tokens // 16) * 16",
-        "tokens=self.tokens",
+        "tokens = -(-len(layout.token_ids) // 16) * 16",
+        "tokens = len(layout.token_ids)",
         "test_layout",
+    ),
+    Mutation(
+        "what was made anew in a step cannot be written to between steps",
+        "loop.py",
+        "    @torch.inference_mode()\n    def forget",
+        "    def forget",
+        "can_be_forgotten",
+    ),
+    Mutation(
+        "the pictures that were encoded last are left",
+        "machine.py",
+        "self.encoder.wipe()",
+        "pass",
+        "nothing_is_kept",
     ),
 ]
 

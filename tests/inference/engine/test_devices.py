@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -17,9 +16,10 @@ from inference.engine import dispatch, layout, weights
 from inference.engine.attention import Attention, DecodeAttention
 from inference.engine.crew import Crew
 from inference.engine.gathered import GatheredRows, GatheredRuns, Runs, SeenByRows
+from inference.engine.layout import Chunk
 from inference.engine.model import Decoder
 from inference.engine.pages import PagedLayer, PagedLayers
-from inference.engine.prefill import Chunk, PromptPasses
+from inference.engine.prefill import Prefill
 from tests.inference.checkpoints import small_config
 
 FIRST, SECOND = torch.device("cuda:0"), torch.device("cuda:1")
@@ -75,7 +75,6 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdeficsForVisionText2Text
 
     monkeypatch.setattr(layout, "upload", uploaded)
     monkeypatch.setattr(weights, "fuse", lambda parameters: torch.cat([each.data for each in parameters]))
-    monkeypatch.setattr(dispatch, "launching_for", lambda _: nullcontext())
     with FakeTensorMode(), WithoutGpu(), torch.no_grad():
         made = IdeficsForVisionText2Text(small_config(qk_layer_norms=True)).eval()
         put(made, FIRST)
@@ -104,7 +103,7 @@ def of(model: IdeficsForVisionText2Text) -> tuple[Decoder, list[PagedLayer], lis
     return decoder, layers[0], layers[1]
 
 
-CHUNKS = [Chunk([5] * 20, 3, [1, 2], [0] * 5 + [1] * 15), Chunk([6, 7], 0, [3], [0, 0])]
+CHUNKS = [Chunk([5] * 20, 3, [1, 2], [0] * 5 + [1] * 15, 1), Chunk([6, 7], 0, [3], [0, 0], 1)]
 
 
 def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,8 +139,8 @@ def test_prompts_are_read_with_kernels(
 ) -> None:
     kernels(monkeypatch)
     decoder, own, pictures = of(model)
-    passes = PromptPasses(decoder, own, pictures, Crew(1), context=64, latents=4, graphs=False)
-    logits = passes.read(CHUNKS, [19, 21])
+    passes = Prefill(decoder, own, pictures, Crew(1), context=64, latents=4, graphs=False)
+    logits = passes.read(CHUNKS)
     assert (logits.device, tuple(logits.shape)) == (FIRST, (2, VOCABULARY))
 
 

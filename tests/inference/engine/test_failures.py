@@ -234,7 +234,7 @@ def test_a_device_that_fails_once_in_a_while_fails_no_labels(
     stepped = Stepped(model, small_tokenizer)
     for _ in range(2):
         ranked = stepped.rank(PROMPTS[1], ["a house", "a tree"])[1]
-        monkeypatch.setattr(stepped.engine.machine.passes, "read", Once())
+        monkeypatch.setattr(stepped.engine.machine.prefill, "read", Once())
         monkeypatch.setattr(stepped.engine.machine, "synchronize", Once())
         stepped.finish()
         assert ranked.ranked is not None, ranked.error
@@ -298,8 +298,8 @@ def test_a_device_that_breaks_outside_a_step_is_no_fault_of_a_request(
 
     parts = {
         "encode": (machine.encoder, "encode"),
-        "read": (machine.passes, "read"),
-        "read for two": (machine.passes, "read"),
+        "read": (machine.prefill, "read"),
+        "read for two": (machine.prefill, "read"),
         "copy": (machine.memory, "copy_pages"),
         "leave": (machine.rows, "clear"),
     }

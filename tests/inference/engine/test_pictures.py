@@ -93,7 +93,7 @@ def test_what_fills_a_recording_up_goes_where_no_picture_is(monkeypatch: pytest.
     encoder.encode(pictures[4:], [5, 6, 7])
     expected = pages[2:].clone()
     pages[10:] = 0.0
-    monkeypatch.setattr(encoder._recordings, "_work", lambda _: encoder._run(4))
+    monkeypatch.setattr(encoder._graphs, "_work", lambda _: encoder._run(4))
     encoder.encode(pictures[:4], [1, 2, 3, 4])
     encoder.encode(pictures[4:], [5, 6, 7])
     torch.testing.assert_close(pages[2:], expected)
