@@ -11,7 +11,7 @@ import torch
 
 from inference.engine import dispatch
 from inference.engine.attention import Attention, DecodeAttention
-from inference.engine.gathered import GatheredRows, SeenByRows
+from inference.engine.gathered import GatheredAttention, Seen
 from inference.engine.model import Decoder
 from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
 from inference.engine.sampling import SamplingRows, choose, choose_likeliest
@@ -94,8 +94,8 @@ class Rows:
         slots = page * PAGE_SIZE + positions % PAGE_SIZE
         if dispatch.uses_kernels(lengths):
             return DecodeAttention(table, lengths, slots, picture_table, picture_lengths)
-        return GatheredRows(
-            slots, SeenByRows.of(table, lengths), SeenByRows.of(picture_table, picture_lengths)
+        return GatheredAttention(
+            slots, Seen.by_rows(table, lengths), Seen.by_rows(picture_table, picture_lengths)
         )
 
     def begin(self, rows: Sequence[int], logits: torch.Tensor, plain: bool) -> torch.Tensor:

@@ -29,15 +29,15 @@ MUTATIONS = [
     Mutation(
         "the gate is dropped for tokens that see no picture, in reading",
         "gathered.py",
-        ".masked_fill(~self.sees[:, None, None], 0.0)",
-        "",
+        "Seen(upload(pages, device), None, upload(blind, device),",
+        "Seen(upload(pages, device), None, None,",
         "mixed_arrivals and CPU",
     ),
     Mutation(
         "the gate is dropped for tokens that see no picture, in decoding",
         "gathered.py",
-        "return attended if self.blind is None else attended.masked_fill(self.blind, 0.0)",
-        "return attended",
+        "(lengths == 0)[:, None, None] if shortest == 0 else None",
+        "None",
         "mixed_arrivals and CPU",
     ),
     Mutation(
