@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
-import traceback
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
-from threading import Condition, Event, Thread
-from time import monotonic
+from threading import Condition, Thread
 from typing import Protocol
 
 from inference import garbage
 from inference.errors import DeviceError, EngineError
 from inference.line import Line
 from inference.requests import FutureListener, Request
+from inference.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +83,7 @@ class Worker:
         """Who waits for what was asked to be forgotten."""
         self._ended = False
         self._hangs = False
-        self._step_began: float | None = None
-        self._no_more_steps = Event()
+        self._watchdog: Watchdog | None = None
         self._thread: Thread | None = None
 
     @property
@@ -182,19 +180,19 @@ class Worker:
 
     def _serve(self, driver: Driver) -> None:
         if self._step_seconds is not None:
-            Thread(target=self._watch, args=(self._step_seconds,), name="watchdog", daemon=True).start()
+            self._watchdog = Watchdog(self._step_seconds, self._hang)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._forgetting or driver.has_work())
                 if self._closed:
                     return
                 forgetting, self._forgetting = self._forgetting, []
-            self._step_began = monotonic()
             try:
-                if forgetting:
-                    self._forget(driver, forgetting)
-                else:
-                    driver.step()
+                with self._watchdog.step() if self._watchdog is not None else nullcontext():
+                    if forgetting:
+                        self._forget(driver, forgetting)
+                    else:
+                        driver.step()
             except DriverLostError as error:
                 log.exception("Nothing can be computed any more; the engine ends.")
                 if isinstance(error, DeviceLostError):
@@ -209,7 +207,6 @@ class Worker:
                 for request in driver.running:
                     request.cancelled = True
                     request.listener.fail(EngineError(FAILED))
-            self._step_began = None
             if self._closed:
                 return
 
@@ -229,7 +226,8 @@ class Worker:
         """Fails what is left and tells those who wait for the end."""
         with self._changed:
             self._closed = True
-            self._no_more_steps.set()
+            if self._watchdog is not None:
+                self._watchdog.stop()
             left = [*(self._driver.running if self._driver is not None else ()), *self.line.clear()]
             # What is on the device goes with it.
             forgetting, self._forgetting = self._forgetting, []
@@ -242,17 +240,7 @@ class Worker:
             for tell in self._on_end:
                 tell(None)
 
-    def _watch(self, limit: float) -> None:
-        while not self._no_more_steps.wait(limit / 8):
-            began = self._step_began
-            if began is not None and monotonic() - began > limit:
-                assert self._thread is not None, "the thread started this one"
-                frame = sys._current_frames().get(self._thread.ident or 0)
-                where = "".join(traceback.format_stack(frame)) if frame is not None else "nowhere"
-                log.critical(
-                    "A step takes longer than %.0f s; all requests fail. It is at:\n%s", limit, where
-                )
-                self._failure = partial(DeviceError, HANGS.format(limit))
-                self._hangs = True
-                self._end()
-                return
+    def _hang(self) -> None:
+        self._failure = partial(DeviceError, HANGS.format(self._step_seconds))
+        self._hangs = True
+        self._end()

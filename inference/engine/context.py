@@ -1,4 +1,4 @@
-"""The memory of running and finished conversations: pages, remembered beginnings, pictures."""
+"""The memory of running and finished conversations: pages, remembered prefixes, pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from inference.engine.pages import PAGE_SIZE, PagedLayers, PagePool, pages_for
 from inference.engine.pictures import PictureCache
-from inference.engine.prefixes import Beginning, Prefixes
+from inference.engine.prefixes import Prefix, PrefixCache
 from inference.errors import PromptError
 from inference.prepared import PreparedPicture
 
@@ -35,13 +35,13 @@ class TokenSequence:
         view = self.views[min(position, len(self.views) - 1)]
         return self.slots[view] if view >= 0 else 0
 
-    def beginning(self, tokens: int) -> Beginning:
+    def prefix(self, tokens: int) -> Prefix:
         """The first `tokens` tokens, as what was computed of them depends on them."""
         views = self.views[:tokens] + self.views[-1:] * (tokens - len(self.views))
-        return Beginning.of(self.token_ids[:tokens], views, [picture.digest for picture in self.pictures])
+        return Prefix.of(self.token_ids[:tokens], views, [picture.digest for picture in self.pictures])
 
 
-class ContextMemory:
+class KVCache:
     """Gives out memory to sequences, first from what is free, then from what is only remembered."""
 
     def __init__(self, own: PagedLayers, pictures: PagedLayers, *, slots: int, remembered: int) -> None:
@@ -49,7 +49,7 @@ class ContextMemory:
         self.picture_layers = pictures.layers
         self._pages, self._picture_pages = own, pictures
         self.pool = PagePool(len(self.own[0].keys))
-        self.prefixes = Prefixes(self.pool, remembered)
+        self.prefixes = PrefixCache(self.pool, remembered)
         self.pictures = PictureCache(slots)
 
     def check(self, pages: int, pictures: Sequence[PreparedPicture]) -> None:
@@ -89,7 +89,7 @@ class ContextMemory:
             spare: pages beside those of the sequence itself.
         """
         sequence = TokenSequence(list(token_ids), list(views), pictures, [], [], 0, 0)
-        cached, found = self.prefixes.longest(sequence.beginning(len(token_ids)))
+        cached, found = self.prefixes.longest(sequence.prefix(len(token_ids)))
         cached = min(cached, len(token_ids) - 1)
         if cached and self._place(sequence, cached, found[: pages_for(cached)], tokens, spare):
             return sequence
@@ -124,7 +124,7 @@ class ContextMemory:
         return True
 
     def _make_room(self, pages: int) -> bool:
-        """Has so many pages free by forgetting beginnings; forgets none if that would not be enough."""
+        """Has so many pages free by forgetting prefixes; forgets none if that would not be enough."""
         if pages > self.pool.free and pages > self.pool.free + self.prefixes.only_remembered():
             return False
         while self.pool.free < pages:
@@ -148,7 +148,7 @@ class ContextMemory:
 
     def remember(self, sequence: TokenSequence, tokens: int) -> None:
         """Keeps the first `tokens` tokens of a sequence, all of them computed, for later ones."""
-        self.prefixes.remember(sequence.beginning(tokens), sequence.pages)
+        self.prefixes.remember(sequence.prefix(tokens), sequence.pages)
 
     def forget(self) -> None:
         """Nothing that no sequence uses is kept any more."""

@@ -12,7 +12,7 @@ from inference.engine.beams import best_continuations
 from inference.engine.jobs import BeamGeneration, Generation, Job, NotANumber
 from inference.engine.machine import Machine
 from inference.engine.rows import Placement
-from inference.engine.sampling import is_plain
+from inference.engine.sampling import is_greedy
 
 
 @dataclass(eq=False, slots=True)
@@ -85,8 +85,8 @@ class Decoding:
             )
             job.asked += 1
         self._machine.rows.place(placements)
-        plain = all(is_plain(job.request.options) for job in jobs)
-        self._expect([*jobs], self._machine.rows.begin(rows, logits, plain))
+        greedy = all(is_greedy(job.request.options) for job in jobs)
+        self._expect([*jobs], self._machine.rows.begin(rows, logits, greedy))
         self._leave_when_asked_for_all()
 
     def step(self) -> bool:
@@ -102,7 +102,7 @@ class Decoding:
             if isinstance(seat.job, BeamGeneration):
                 searches.setdefault(seat.job, {})[seat.beam] = row
         if started:
-            self._machine.step(len(self._seats), plain=all(map(_is_plain, self._seats)))
+            self._machine.step(len(self._seats), greedy=all(map(_is_greedy, self._seats)))
             jobs = [seat.job if isinstance(seat.job, Generation) else None for seat in self._seats]
             self._expect(jobs, self._machine.rows.chosen[: len(jobs)])
             for single in jobs:
@@ -194,5 +194,5 @@ class Decoding:
         )
 
 
-def _is_plain(seat: _Seat) -> bool:
-    return isinstance(seat.job, BeamGeneration) or is_plain(seat.job.request.options)
+def _is_greedy(seat: _Seat) -> bool:
+    return isinstance(seat.job, BeamGeneration) or is_greedy(seat.job.request.options)

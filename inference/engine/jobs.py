@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from inference.answer import Answer, ends_in_stop_text
 from inference.engine.beams import BeamPages, BeamSearch
-from inference.engine.context import ContextMemory, TokenSequence
+from inference.engine.context import KVCache, TokenSequence
 from inference.engine.layout import Chunk
 from inference.engine.pages import PAGE_SIZE, pages_for
 from inference.requests import GenerationRequest, Request
@@ -42,7 +42,7 @@ class Job:
         """What has to be computed before it can go on."""
         return self.request.prompt.token_ids
 
-    def admit(self, memory: ContextMemory) -> bool:
+    def admit(self, memory: KVCache) -> bool:
         """Takes memory; False if there is not enough now.
 
         Raises:
@@ -68,12 +68,12 @@ class Job:
         wanted = int(end == len(sequence.token_ids))
         return Chunk(sequence.token_ids[start:end], start, sequence.pages, slots, wanted)
 
-    def remember(self, memory: ContextMemory) -> None:
+    def remember(self, memory: KVCache) -> None:
         """Keeps for others what was computed, unless it is to be forgotten."""
         if not self.request.is_forgotten:
             memory.remember(self.sequence, self._known_tokens())
 
-    def release(self, memory: ContextMemory, *, poisoned: bool = False) -> None:
+    def release(self, memory: KVCache, *, poisoned: bool = False) -> None:
         """Gives its memory back."""
         if self._sequence is not None:
             memory.release(self._sequence, poisoned=poisoned, forgotten=self.request.is_forgotten)
@@ -115,7 +115,7 @@ class Generation(Job):
     def token_ids(self) -> tuple[int, ...]:
         return (*self.request.prompt.token_ids, *self.taken)
 
-    def admit(self, memory: ContextMemory) -> bool:
+    def admit(self, memory: KVCache) -> bool:
         if not super().admit(memory):
             return False
         self.asked = len(self.taken)

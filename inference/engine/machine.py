@@ -15,7 +15,7 @@ from inference import garbage
 from inference.devices import idle_threads
 from inference.engine import dispatch
 from inference.engine.budget import Budget
-from inference.engine.context import ContextMemory
+from inference.engine.context import KVCache
 from inference.engine.crew import Crew
 from inference.engine.graphs import CudaGraphs
 from inference.engine.model import Decoder
@@ -89,7 +89,7 @@ class Machine:
             {each for each in settings.buckets if each < settings.most_rows} | {settings.most_rows}
         )
         own, pictures = self._layers(settings, context)
-        self.memory = ContextMemory(
+        self.memory = KVCache(
             own,
             pictures,
             slots=len(pictures.layers[0].keys) // pages_for(self.latents) - 1,
@@ -118,11 +118,11 @@ class Machine:
         if self.records:
             self._record(report)
 
-    def step(self, rows: int, plain: bool) -> None:
+    def step(self, rows: int, greedy: bool) -> None:
         """One token for each of the first `rows` rows."""
         if self.pads_rows:
             rows = next(bucket for bucket in self._buckets if bucket >= rows)
-        self._steps((rows, plain))
+        self._steps((rows, greedy))
 
     def wipe(self, rows: int) -> None:
         """Zeros where something is left of requests that are over; the first `rows` rows are in use."""
@@ -143,7 +143,7 @@ class Machine:
 
     def _record(self, report: Callable[[int, int], None]) -> None:
         began = monotonic()
-        keys = [(bucket, plain) for bucket in reversed(self._buckets) for plain in (True, False)]
+        keys = [(bucket, greedy) for bucket in reversed(self._buckets) for greedy in (True, False)]
         works: list[Callable[[], None]] = [
             *(partial(self._steps.capture, key) for key in keys),
             *self.prefill.captures(),

@@ -10,7 +10,7 @@ import torch
 from inference.engine import dispatch
 from inference.engine.attention import Attention
 from inference.engine.crew import Crew, shares
-from inference.engine.gathered import GatheredRuns
+from inference.engine.gathered import GatheredAttention
 from inference.engine.graphs import CudaGraphs
 from inference.engine.layout import Chunk, Layout, LayoutBuffer, recording_shapes, wanted_places
 from inference.engine.model import Decoder
@@ -101,7 +101,7 @@ class Prefill:
         device = self._decoder.device
         token_ids = upload(torch.tensor([each for chunk in chunks for each in chunk.token_ids]), device)
         positions = torch.cat([torch.arange(chunk.start, chunk.end) for chunk in chunks])
-        attention = GatheredRuns.of(chunks, positions, self._latents, device)
+        attention = GatheredAttention.of(chunks, positions, self._latents, device)
         hidden = self._forward(token_ids, upload(positions, device), attention)
         wanted = torch.tensor(wanted_places(chunks), dtype=torch.int64)
         return self._decoder.logits(hidden[upload(wanted, hidden.device)])

@@ -7,7 +7,7 @@ and memory does not double.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import torch
 from torch import nn
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 
-class Projection(Protocol):
-    """A linear map without bias: (rows, in) to (rows, out)."""
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor: ...
+Projection: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+"""A linear map without bias: (rows, in) to (rows, out)."""
 
 
 class Dense:
@@ -165,14 +163,12 @@ def _are_stacked(parameters: Sequence[nn.Parameter]) -> bool:
 def embedding_table(model: IdeficsForVisionText2Text) -> torch.Tensor:
     """(vocabulary with the added tokens, hidden): one look-up without asking which id is an added one."""
     table = model.model.embed_tokens
-    if table.num_additional_embeddings == 0:
-        return cast(torch.Tensor, table.weight.data)
-    return fuse([table.weight, table.additional_embedding.weight])
+    added = [table.additional_embedding.weight] if table.num_additional_embeddings else []
+    return fuse([table.weight, *added])
 
 
 def head_matrix(model: IdeficsForVisionText2Text) -> torch.Tensor:
     """(vocabulary with the added tokens, hidden)."""
     head = model.lm_head
-    if head.out_additional_features == 0:
-        return cast(torch.Tensor, head.weight.data)
-    return fuse([head.weight, head.additional_fc.weight])
+    added = [head.additional_fc.weight] if head.out_additional_features else []
+    return fuse([head.weight, *added])

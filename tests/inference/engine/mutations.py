@@ -29,15 +29,15 @@ MUTATIONS = [
     Mutation(
         "the gate is dropped for tokens that see no picture, in reading",
         "gathered.py",
-        ".masked_fill(~self.sees[:, None, None], 0.0)",
-        "",
+        "Seen(upload(pages, device), None, upload(blind, device),",
+        "Seen(upload(pages, device), None, None,",
         "mixed_arrivals and CPU",
     ),
     Mutation(
         "the gate is dropped for tokens that see no picture, in decoding",
         "gathered.py",
-        "return attended if self.blind is None else attended.masked_fill(self.blind, 0.0)",
-        "return attended",
+        "(lengths == 0)[:, None, None] if shortest == 0 else None",
+        "None",
         "mixed_arrivals and CPU",
     ),
     Mutation(
@@ -167,7 +167,7 @@ MUTATIONS = [
         "masked_is_not_drawn",
     ),
     Mutation(
-        "a poisoned request's beginning is remembered",
+        "a poisoned request's prefix is remembered",
         "context.py",
         "self.prefixes.forget_in(pages[sequence.cached // PAGE_SIZE :])",
         "pass",
@@ -230,7 +230,7 @@ MUTATIONS = [
         "forgotten_in_vain or takes_the_last_page or conversation_goes_on",
     ),
     Mutation(
-        "a known beginning stands in its own way",
+        "a known prefix stands in its own way",
         "context.py",
         "return sequence if self._place(sequence, 0, [], tokens, spare) else None",
         "return None",

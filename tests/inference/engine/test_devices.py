@@ -15,7 +15,7 @@ from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Te
 from inference.engine import dispatch, layout, weights
 from inference.engine.attention import Attention, DecodeAttention
 from inference.engine.crew import Crew
-from inference.engine.gathered import GatheredRows, GatheredRuns, Runs, SeenByRows
+from inference.engine.gathered import GatheredAttention, Runs, Seen
 from inference.engine.layout import Chunk
 from inference.engine.model import Decoder
 from inference.engine.pages import PagedLayer, PagedLayers
@@ -34,8 +34,6 @@ class WithoutGpu(TorchFunctionMode):
     ) -> Any:
         if func is torch.Tensor.copy_:
             return args[0]
-        if func is torch.Tensor.__invert__:
-            return args[0].logical_not()
         if func is not torch.Tensor.__getitem__:
             return func(*args, **(kwargs or {}))
         x, index = args
@@ -160,16 +158,10 @@ def test_prompts_are_read_without_kernels(
     model: IdeficsForVisionText2Text, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "uses_kernels", lambda _: False)
-    seen = GatheredRuns(
-        sequences=Runs(numbers(2, 20), numbers(22)),
-        table=numbers(2, 2),
-        mask=numbers(2, 1, 20, 32).bool(),
-        slots=numbers(22).long(),
-        views=Runs(numbers(3, 15), numbers(22)),
-        pages_of_view=numbers(3, 1),
-        sees=numbers(22).bool(),
-        latents=4,
-    )
+    own = Seen(numbers(2, 2), numbers(2, 1, 20, 32).bool(), None, Runs(numbers(2, 20), numbers(22)))
+    blind = numbers(22, 1, 1).bool()
+    picture = Seen(numbers(3, 1), None, blind, Runs(numbers(3, 15), numbers(22)), keys=4)
+    seen = GatheredAttention(numbers(22).long(), own, picture)
     assert computed(model, 22, seen) == (FIRST, (22, VOCABULARY))
 
 
@@ -177,9 +169,10 @@ def test_a_step_is_computed_without_kernels(
     model: IdeficsForVisionText2Text, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "uses_kernels", lambda _: False)
-    whole = SeenByRows(numbers(3, 2), None, None)
-    partly = SeenByRows(numbers(3, 1), numbers(3, 1, 1, 16).bool(), numbers(3, 1, 1).bool())
-    assert computed(model, 3, GatheredRows(numbers(3).long(), whole, partly)) == (FIRST, (3, VOCABULARY))
+    whole = Seen(numbers(3, 2), None, None)
+    partly = Seen(numbers(3, 1), numbers(3, 1, 1, 16).bool(), numbers(3, 1, 1).bool())
+    seen = GatheredAttention(numbers(3).long(), whole, partly)
+    assert computed(model, 3, seen) == (FIRST, (3, VOCABULARY))
 
 
 def numbers(*shape: int) -> torch.Tensor:
@@ -199,9 +192,9 @@ def test_what_has_no_device_of_its_own_is_made_where_it_is_needed() -> None:
     """On a GPU without Triton's kernels: here `meta` takes the place of the wrong device."""
     layer = PagedLayer(*torch.randn(2, 3, 16, 2, 8))
     queries, table, lengths = torch.randn(2, 2, 8), torch.tensor([[1, 2], [0, 0]]), torch.tensor([20, 0])
-    expected = SeenByRows.of(table, lengths).attend(layer, queries)
+    expected = Seen.by_rows(table, lengths).attend(layer, queries)
     with torch.device("meta"):
-        found = SeenByRows.of(table, lengths).attend(layer, queries)
+        found = Seen.by_rows(table, lengths).attend(layer, queries)
     assert torch.equal(found, expected)
 
 

@@ -142,11 +142,11 @@ class Failing:
         self._steps = 0
         step, make = Machine.step, Machine.__init__
 
-        def counted(machine: Machine, rows: int, plain: bool) -> None:
+        def counted(machine: Machine, rows: int, greedy: bool) -> None:
             self._steps += 1
             if self._steps in numbers:
                 raise RuntimeError("CUDA error: an illegal memory access was encountered")
-            step(machine, rows, plain)
+            step(machine, rows, greedy)
 
         machines: WeakSet[Machine] = WeakSet()
 

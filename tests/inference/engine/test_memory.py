@@ -8,7 +8,7 @@ from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Te
 
 from inference import Generated, Options, Prompt, PromptError
 from inference.engine.pages import PAGE_SIZE, pages_for
-from inference.engine.prefixes import Beginning
+from inference.engine.prefixes import Prefix
 from inference.loading import adopt_model
 from tests.inference.checkpoints import picture, small_config, small_model
 from tests.inference.engine.stepping import Stepped, with_pages
@@ -95,7 +95,7 @@ def test_of_pictures_that_only_known_tokens_see_nothing_is_needed(
     assert outcome.token_ids == Oracle(model, small_tokenizer).answer(asked, max_new_tokens=6)
 
 
-def test_who_waits_for_pages_keeps_none_of_a_known_beginning(
+def test_who_waits_for_pages_keeps_none_of_a_known_prefix(
     model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
     """Else it would wait for what it has itself."""
@@ -136,11 +136,11 @@ def test_who_waits_for_pages_has_nothing_forgotten_in_vain(
 def known_tokens(stepped: Stepped, prompt: Prompt) -> int:
     """How many tokens of a prompt without pictures are remembered."""
     encoded = stepped._encoder.encode(prompt)
-    wanted = Beginning.of(encoded.token_ids, encoded.picture_of_token, [])
+    wanted = Prefix.of(encoded.token_ids, encoded.picture_of_token, [])
     return stepped.engine.machine.memory.prefixes.longest(wanted)[0]
 
 
-def test_a_known_beginning_is_given_up_where_it_takes_the_last_page(
+def test_a_known_prefix_is_given_up_where_it_takes_the_last_page(
     model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
     """The page that it ends in is copied before it is free: with all pages needed there is no target."""

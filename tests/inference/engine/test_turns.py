@@ -172,9 +172,9 @@ def test_an_answer_takes_a_step_for_each_token_but_the_first(
     steps: list[int] = []
     step = Machine.step
 
-    def counted(machine: Machine, rows: int, plain: bool) -> None:
+    def counted(machine: Machine, rows: int, greedy: bool) -> None:
         steps.append(rows)
-        step(machine, rows, plain)
+        step(machine, rows, greedy)
 
     monkeypatch.setattr(Machine, "step", counted)
     reply = Stepped(model, small_tokenizer, settings).answer(PROMPTS[0], Options(max_new_tokens=6))
