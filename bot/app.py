@@ -30,9 +30,9 @@ from bot.web.health import Check, Health
 from bot.web.metrics import Metrics
 from bot.web.playground import Playground
 from bot.web.security import is_loopback
-from bot.web.serving import AddressError, application, bind, serving, url_of
+from bot.web.serving import STATIC, AddressError, application, bind, serving, url_of
 from bot.web.snowflakes import Snowflakes
-from bot.web.status import PAGE, Status
+from bot.web.status import Status
 from bot.web.uploads import HeldPhotos
 from bot.web.watch import Watch, watching
 from bot.web.wording import catalogue
@@ -179,7 +179,7 @@ async def serving_health(
     token = settings.web.token.get_secret_value() if settings.web.token is not None else None
     app = application(settings.web.host, token)
     app.add_routes(_telling(settings, parts, {**checks, **parts.checks}))
-    app.add_routes([web.get("/", _to_status), web.get("/words", catalogue), web.static("/static", PAGE)])
+    app.add_routes([web.get("/", _to_status), web.get("/words", catalogue), web.static("/static", STATIC)])
     async with serving(app, listener):
         yield
 
