@@ -52,27 +52,6 @@ class KVCache:
         self.prefixes = PrefixCache(self.pool, remembered)
         self.pictures = PictureCache(slots)
 
-    def check(self, pages: int, pictures: Sequence[PreparedPicture]) -> None:
-        """Makes sure that so much can be had at all.
-
-        Raises:
-            PromptError: it cannot; the message says what to do.
-        """
-        if pages > self.pool.size:
-            raise PromptError(
-                "This needs memory for {tokens} tokens and the engine has it for {most}: "
-                "shorten the prompt, or ask for fewer tokens or beams.",
-                tokens=pages * PAGE_SIZE,
-                most=self.pool.size * PAGE_SIZE,
-            )
-        different = len({picture.digest for picture in pictures})
-        if different > self.pictures.slots:
-            raise PromptError(
-                "The prompt has {number} pictures and the engine has room for {most}: leave some out.",
-                number=different,
-                most=self.pictures.slots,
-            )
-
     def admit(
         self,
         token_ids: Sequence[int],
@@ -87,7 +66,24 @@ class KVCache:
         Args:
             token_ids: at least one; the last is computed even if it was before, for what comes after it.
             spare: pages beside those of the sequence itself.
+
+        Raises:
+            PromptError: there can never be enough; the message says what to do.
         """
+        pages, different = pages_for(tokens) + spare, len({picture.digest for picture in pictures})
+        if pages > self.pool.size:
+            raise PromptError(
+                "This needs memory for {tokens} tokens and the engine has it for {most}: "
+                "shorten the prompt, or ask for fewer tokens or beams.",
+                tokens=pages * PAGE_SIZE,
+                most=self.pool.size * PAGE_SIZE,
+            )
+        if different > self.pictures.slots:
+            raise PromptError(
+                "The prompt has {number} pictures and the engine has room for {most}: leave some out.",
+                number=different,
+                most=self.pictures.slots,
+            )
         sequence = TokenSequence(list(token_ids), list(views), pictures, [], [], 0, 0)
         cached, found = self.prefixes.longest(sequence.prefix(len(token_ids)))
         cached = min(cached, len(token_ids) - 1)

@@ -49,12 +49,10 @@ class Job:
             PromptError: there can never be enough.
             PictureError: a picture cannot be converted.
         """
-        pictures = self.request.pictures.result()
-        memory.check(pages_for(self._most_tokens()) + self._spare_pages(), pictures)
         self._sequence = memory.admit(
             self.token_ids,
             self.request.prompt.picture_of_token,
-            pictures,
+            self.request.pictures.result(),
             tokens=self._most_tokens(),
             spare=self._spare_pages(),
         )

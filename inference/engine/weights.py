@@ -19,7 +19,6 @@ from inference.kernels.limits import MOST_ROWS
 if TYPE_CHECKING:
     from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
-
 Projection: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 """A linear map without bias: (rows, in) to (rows, out)."""
 
@@ -45,35 +44,31 @@ class Dense:
         return linear(x.contiguous(), self.weight, gated=gated)
 
 
-class Separate:
-    """Layers that cannot be stacked, such as 8-bit ones: each by itself, side by side."""
+def projection(*layers: nn.Module) -> Projection:
+    """The layers' outputs next to each other, (rows, sum of outs); what can be is fused for that."""
+    kinds = {type(layer) for layer in layers}
+    if kinds == {nn.Linear}:
+        return Dense(fuse([cast(nn.Parameter, layer.weight) for layer in layers]))
+    in_4bit = {kind.__name__ for kind in kinds} == {"Linear4bit"}
+    kernel = _nf4_kernel(layers) if in_4bit else None
 
-    def __init__(self, layers: Sequence[nn.Module]) -> None:
-        self._layers = tuple(layers)
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        outputs = [cast(torch.Tensor, layer(x)) for layer in self._layers]
+    def product(x: torch.Tensor) -> torch.Tensor:
+        if kernel is not None and len(x) <= MOST_ROWS:
+            return kernel(x)
+        # What cannot be stacked, such as 8-bit layers: each by itself.
+        outputs = [cast(torch.Tensor, layer(x)) for layer in layers]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
 
-
-class Packed4bit:
-    """`Linear4bit` layers side by side; few rows on a GPU go through a kernel of our own."""
-
-    def __init__(self, layers: Sequence[Any]) -> None:
-        self._layers = Separate(layers)
-        self._kernel = _nf4_kernel(layers) if dispatch.uses_kernels(layers[0].weight) else None
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        if self._kernel is not None and len(x) <= MOST_ROWS:
-            return self._kernel(x)
-        return self._layers(x)
+    return product
 
 
 def _nf4_kernel(layers: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor] | None:
-    """The product with the layers' weights stacked, of which the layers' own weights become views.
+    """The product of few rows with the layers' weights stacked, of which their own weights become views.
 
-    None for weights that the kernel does not read.
+    None where there is no kernel, or for weights that it does not read.
     """
+    if not dispatch.uses_kernels(layers[0].weight):
+        return None
     from inference.kernels.nf4 import nf4_linear
     from inference.kernels.nf4_weight import Nf4Weight
 
@@ -94,16 +89,6 @@ def _nf4_kernel(layers: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor]
         return out
 
     return multiply
-
-
-def projection(*layers: nn.Module) -> Projection:
-    """The layers' outputs next to each other, (rows, sum of outs); what can be is fused for that."""
-    kinds = {type(layer) for layer in layers}
-    if kinds == {nn.Linear}:
-        return Dense(fuse([cast(nn.Parameter, layer.weight) for layer in layers]))
-    if {kind.__name__ for kind in kinds} == {"Linear4bit"}:
-        return Packed4bit(layers)
-    return Separate(layers)
 
 
 def gated_projection(

@@ -56,7 +56,7 @@ class Tiles:
 
 TILES = {8: Tiles(1, 4, 4, 1), 16: Tiles(4, 2, 2, 264), 32: Tiles(2, 4, 2, 1), 64: Tiles(4, 1, 1, 264)}
 """By the number of rows, rounded up: what was within 3 % of the fastest of some 25 ways on an H100.
-`python -m inference.kernels.bench --tiles` tries others."""
+`python -m tests.inference.kernels.bench --tiles` tries others."""
 # Splits of less are not worth their joining.
 _FEWEST_STEPS = 2
 

@@ -15,12 +15,12 @@ from transformers.generation.stopping_criteria import StoppingCriteriaList
 
 from inference.errors import EngineError, InferenceError
 from inference.line import Line
-from inference.prompt import SpecialTokens
 from inference.ranking import ranked
 from inference.reference.batch import PAD_ID, Batch, VisionEncoder
 from inference.reference.rows import BeamsEnd, Row, Sample, TakeTokens
 from inference.requests import GenerationRequest, Listener, RankRequest, Request
 from inference.surface import Reply
+from inference.tokenizer import SpecialTokens
 from inference.worker import FAILED
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 pytest.importorskip("triton", reason="Triton is not installed")
 
 from inference.engine import dispatch
-from inference.engine.weights import Packed4bit
+from inference.engine.weights import projection
 from inference.kernels import nf4_hopper, nf4_portable
 from inference.kernels.limits import MOST_ROWS
 from inference.kernels.nf4 import nf4_linear
@@ -140,7 +140,7 @@ def test_a_layer_that_it_cannot_read_is_left_to_bitsandbytes(
     linear = quantised(8, inputs, device, quant_type=kind)
     linear.support_avx512bf16_for_cpu = False
     with mock.patch.object(dispatch, "uses_kernels", return_value=True):
-        product = Packed4bit([linear])
+        product = projection(linear)
     x = torch.randn((2, inputs), device=device)
     assert torch.equal(product(x), linear(x))
 
