@@ -30,9 +30,9 @@ from bot.web.health import Check, Health
 from bot.web.metrics import Metrics
 from bot.web.playground import Playground
 from bot.web.security import is_loopback
-from bot.web.serving import AddressError, application, bind, serving, url_of
+from bot.web.serving import STATIC, AddressError, application, bind, serving, url_of
 from bot.web.snowflakes import Snowflakes
-from bot.web.status import PAGE, Status
+from bot.web.status import Status
 from bot.web.uploads import HeldPhotos
 from bot.web.watch import Watch, watching
 from bot.web.wording import catalogue
@@ -122,6 +122,7 @@ async def serve_playground(
     Raises:
         AddressError: web.host and web.port cannot be served at, or others could come in without a token.
         StoreError, InferenceError: as in `core`.
+        DeviceError: the model can be used again by a new process only.
     """
     token = settings.web.token.get_secret_value() if settings.web.token is not None else None
     if token is None and not is_loopback(settings.web.host):
@@ -153,7 +154,7 @@ async def serve_playground(
             async with serving(app, listener):
                 await parts.service.resume(boards)
                 ready(url_of(listener) + ("" if token is None else f"?token={quote(token)}"))
-                await asyncio.Event().wait()
+                await parts.engine.lost()
 
 
 def _telling(settings: Settings, parts: Core, checks: Mapping[str, Check]) -> list[web.RouteDef]:
@@ -178,7 +179,7 @@ async def serving_health(
     token = settings.web.token.get_secret_value() if settings.web.token is not None else None
     app = application(settings.web.host, token)
     app.add_routes(_telling(settings, parts, {**checks, **parts.checks}))
-    app.add_routes([web.get("/", _to_status), web.get("/words", catalogue), web.static("/static", PAGE)])
+    app.add_routes([web.get("/", _to_status), web.get("/words", catalogue), web.static("/static", STATIC)])
     async with serving(app, listener):
         yield
 

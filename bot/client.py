@@ -24,6 +24,7 @@ from bot.bridge.convert import Converter
 from bot.bridge.decisions import DecisionButton
 from bot.bridge.pacing import EDIT_INTERVAL_S, Pacer
 from bot.bridge.panel import PanelPart
+from bot.bridge.state import State
 from bot.cogs.all import cogs_of
 from bot.cogs.catch_up import CatchUp
 from bot.conversation.service import ReplyService
@@ -99,7 +100,9 @@ class IdeficsClient(commands.AutoShardedBot):
     def _get_state(self, **options: Any) -> Any:
         # Here, because everything that the library builds after this takes the HTTP client from it.
         self.http = ApiClient(self.loop, self.address, self._http_trace)
-        return super()._get_state(**options)
+        return State(
+            dispatch=self.dispatch, handlers=self._handlers, hooks=self._hooks, http=self.http, **options
+        )
 
     def _schedule_event(
         self, coro: Callable[..., Coroutine[Any, Any, Any]], event_name: str, *args: Any, **kwargs: Any

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from inference.errors import (
         CheckpointError,
+        DeviceError,
         EngineError,
         InferenceError,
         OptionsError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "inference.errors": (
         "CheckpointError",
+        "DeviceError",
         "EngineError",
         "InferenceError",
         "OptionsError",
@@ -43,6 +45,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "END_OF_UTTERANCE",
     "CheckpointError",
+    "DeviceError",
     "Engine",
     "EngineError",
     "EngineLoader",

@@ -27,9 +27,9 @@ from inference.coldstart import measure_cold_start, measure_cold_start_of
 from inference.errors import InferenceError
 from inference.lean_import import import_transformers
 from inference.loading import LoadedCheckpoint, adopt_model, load_checkpoint
-from inference.prompt import SpecialTokens
 from inference.settings import EngineSettings
 from inference.starting import load_engine
+from inference.tokenizer import SpecialTokens
 
 if TYPE_CHECKING:
     from inference.measuring import Load, Speed

@@ -37,6 +37,10 @@ class EngineError(InferenceError):
     """The engine could not finish a request for a reason of its own; the log has the traceback."""
 
 
+class DeviceError(EngineError):
+    """The device failed or hangs, and only a new process can use it again."""
+
+
 class QueueFullError(EngineError):
     """As many requests wait as may: ask again later."""
 

@@ -19,7 +19,7 @@ from inference.checkpoint import (
 from inference.errors import CheckpointError, OptionsError
 from inference.preprocessing import Preprocessor
 from inference.progress import ReportProgress
-from inference.prompt import load_tokenizer
+from inference.tokenizer import load_tokenizer
 
 # torch and transformers take seconds to import: that happens on the engine's thread, inside the functions.
 if TYPE_CHECKING:

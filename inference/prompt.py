@@ -10,24 +10,10 @@ from typing import TYPE_CHECKING, Final, final
 from PIL import Image
 
 from inference.errors import PromptError
-from inference.tokenizer import SpecialTokens, TextEncoder, TextStream, check_golden_ids, load_tokenizer
+from inference.tokenizer import SpecialTokens, TextEncoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-__all__ = [
-    "END_OF_UTTERANCE",
-    "EncodedPrompt",
-    "EndOfUtterance",
-    "Generated",
-    "Prompt",
-    "PromptEncoder",
-    "PromptItem",
-    "SpecialTokens",
-    "TextStream",
-    "check_golden_ids",
-    "load_tokenizer",
-]
 
 
 @final

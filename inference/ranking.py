@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping
 
 
-def exclusive(ids: Mapping[str, tuple[int, ...]], log_probabilities: Mapping[str, float]) -> dict[str, float]:
-    """Log-probabilities of answering with exactly that label, given those of beginning with it.
+def ranked(
+    ids: Mapping[str, tuple[int, ...]], log_probabilities: Mapping[str, float]
+) -> list[tuple[str, float]]:
+    """Labels and the log-probabilities of answering with exactly that label, best first.
 
     An answer that begins with "cars" also begins with "car" if the ids of "car" begin those of "cars". To
     make the labels exclude each other, such a label's probability is reduced by those of the labels that
@@ -15,7 +17,7 @@ def exclusive(ids: Mapping[str, tuple[int, ...]], log_probabilities: Mapping[str
 
     Args:
         ids: the labels' ids, all different.
-        log_probabilities: natural logarithms of the probability that an answer begins with those ids.
+        log_probabilities: natural logarithms of the probabilities that an answer begins with a label's ids.
     """
     result = {}
     for label, own in ids.items():
@@ -28,4 +30,4 @@ def exclusive(ids: Mapping[str, tuple[int, ...]], log_probabilities: Mapping[str
         ]
         share = math.fsum(math.exp(log_probabilities[other] - log_probabilities[label]) for other in nearest)
         result[label] = log_probabilities[label] + math.log1p(-share) if share < 1.0 else -math.inf
-    return result
+    return sorted(result.items(), key=lambda pair: pair[1], reverse=True)

@@ -14,11 +14,12 @@ from inference.line import Line
 from inference.loading import LoadedCheckpoint, adopt_model, load_checkpoint
 from inference.prepared import PictureDesk
 from inference.progress import Progress, ReportProgress
-from inference.prompt import PromptEncoder, SpecialTokens
+from inference.prompt import PromptEncoder
 from inference.requests import FutureListener, call_on
 from inference.settings import EngineSettings
 from inference.surface import Engine
 from inference.threaded import ThreadedEngine
+from inference.tokenizer import SpecialTokens
 from inference.worker import CLOSED, Driver, Worker
 
 # torch and transformers take seconds to import: that happens on the engine's thread, inside the functions.
@@ -170,7 +171,7 @@ class EngineLoader:
 
     def _driver(self, checkpoint: LoadedCheckpoint, line: Line, report: ReportProgress) -> Driver:
         if self._reference:
-            from inference.reference import ReferenceRunner
+            from inference.reference.runner import ReferenceRunner
 
             return ReferenceRunner(checkpoint, line)
         import torch

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
-import traceback
 from collections.abc import Callable, Sequence
-from threading import Condition, Event, Thread
-from time import monotonic
+from contextlib import nullcontext
+from functools import partial
+from threading import Condition, Thread
 from typing import Protocol
 
 from inference import garbage
-from inference.errors import EngineError
+from inference.errors import DeviceError, EngineError
 from inference.line import Line
 from inference.requests import FutureListener, Request
+from inference.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
 CLOSED = "The engine was closed before the answer was finished."
 FAILED = "The engine failed on this request; the log says why."
-HANGS = "The device has not answered for {:.0f} seconds: restart the program; the log has the details."
-LOST = "The device failed and could not be restarted: restart the program; the log has the details."
+HANGS = "The device has not answered for {:.0f} seconds: restart the program."
+LOST = "The device failed, and only a new process can use it again: restart the program."
+NOT_RESTARTED = "The engine failed and could not be restarted: load the model again."
+
+_out_of_reach: list[object] = []
+"""What lies on devices that were lost: freeing it would end the process at once, before anybody is told."""
 
 
-class DeviceLostError(Exception):
-    """The device is of no more use to this process."""
+class DriverLostError(Exception):
+    """The driver can do nothing any more; another one may."""
+
+
+class DeviceLostError(DriverLostError):
+    """Nor can any other in this process."""
 
 
 class Driver(Protocol):
@@ -44,7 +52,7 @@ class Driver(Protocol):
         """Works for a moment: takes requests out of the line, tells listeners what came of others.
 
         Raises:
-            DeviceLostError: nothing can be computed any more.
+            DriverLostError: nothing can be computed any more.
         """
         ...
 
@@ -68,15 +76,14 @@ class Worker:
         self._step_seconds = step_seconds
         self._changed = Condition()
         self._closed = False
-        self._over = CLOSED
+        self._failure: Callable[[], EngineError] | None = None
         self._driver: Driver | None = None
         self._on_end: list[Callable[[None], None]] = []
         self._forgetting: list[FutureListener[None]] = []
         """Who waits for what was asked to be forgotten."""
         self._ended = False
         self._hangs = False
-        self._step_began: float | None = None
-        self._no_more_steps = Event()
+        self._watchdog: Watchdog | None = None
         self._thread: Thread | None = None
 
     @property
@@ -114,7 +121,7 @@ class Worker:
             EngineError: the worker was closed.
         """
         if self._closed:
-            raise EngineError("The engine is closed." if self._over == CLOSED else self._over)
+            raise self._failure() if self._failure else EngineError("The engine is closed.")
 
     def wake(self) -> None:
         """Has the driver asked again whether there is work."""
@@ -173,22 +180,26 @@ class Worker:
 
     def _serve(self, driver: Driver) -> None:
         if self._step_seconds is not None:
-            Thread(target=self._watch, args=(self._step_seconds,), name="watchdog", daemon=True).start()
+            self._watchdog = Watchdog(self._step_seconds, self._hang)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._forgetting or driver.has_work())
                 if self._closed:
                     return
                 forgetting, self._forgetting = self._forgetting, []
-            self._step_began = monotonic()
             try:
-                if forgetting:
-                    self._forget(driver, forgetting)
+                with self._watchdog.step() if self._watchdog is not None else nullcontext():
+                    if forgetting:
+                        self._forget(driver, forgetting)
+                    else:
+                        driver.step()
+            except DriverLostError as error:
+                log.exception("Nothing can be computed any more; the engine ends.")
+                if isinstance(error, DeviceLostError):
+                    _out_of_reach.append((driver, error))
+                    self._failure = partial(DeviceError, LOST)
                 else:
-                    driver.step()
-            except DeviceLostError:
-                log.exception("The device is lost; the engine ends.")
-                self._over = LOST
+                    self._failure = partial(EngineError, NOT_RESTARTED)
                 self._closed = True
             except Exception:
                 # A driver answers for its requests itself; this is an error in it.
@@ -196,7 +207,6 @@ class Worker:
                 for request in driver.running:
                     request.cancelled = True
                     request.listener.fail(EngineError(FAILED))
-            self._step_began = None
             if self._closed:
                 return
 
@@ -216,30 +226,21 @@ class Worker:
         """Fails what is left and tells those who wait for the end."""
         with self._changed:
             self._closed = True
-            self._no_more_steps.set()
+            if self._watchdog is not None:
+                self._watchdog.stop()
             left = [*(self._driver.running if self._driver is not None else ()), *self.line.clear()]
             # What is on the device goes with it.
             forgetting, self._forgetting = self._forgetting, []
             first_time, self._ended = not self._ended, True
         for request in left:
-            request.listener.fail(EngineError(self._over))
+            request.listener.fail(self._failure() if self._failure else EngineError(CLOSED))
         for listener in forgetting:
             listener.finish(None)
         if first_time:
             for tell in self._on_end:
                 tell(None)
 
-    def _watch(self, limit: float) -> None:
-        while not self._no_more_steps.wait(limit / 8):
-            began = self._step_began
-            if began is not None and monotonic() - began > limit:
-                assert self._thread is not None, "the thread started this one"
-                frame = sys._current_frames().get(self._thread.ident or 0)
-                where = "".join(traceback.format_stack(frame)) if frame is not None else "nowhere"
-                log.critical(
-                    "A step takes longer than %.0f s; all requests fail. It is at:\n%s", limit, where
-                )
-                self._over = HANGS.format(limit)
-                self._hangs = True
-                self._end()
-                return
+    def _hang(self) -> None:
+        self._failure = partial(DeviceError, HANGS.format(self._step_seconds))
+        self._hangs = True
+        self._end()

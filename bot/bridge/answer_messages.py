@@ -154,6 +154,9 @@ class AnswerMessages:
                 log.info("The question %s is gone, so its answer is not posted", self.request.id)
                 self.gone = True
                 return
+            elif error.code == Code.THREAD_ARCHIVED:
+                self._leave_closed()
+                return
             else:
                 self.gone = isinstance(error, discord.Forbidden | discord.NotFound)
                 raise
@@ -197,12 +200,28 @@ class AnswerMessages:
                 await self._is_missing(index)
             elif error.code == Code.TOO_MANY_EDITS_OF_AN_OLD_MESSAGE:
                 await self._delete_from(index)
-            elif error.code == Code.THREAD_ARCHIVED and isinstance(self.channel, discord.Thread):
-                await self.channel.edit(archived=False)
-                await self._write(part, wanted)
+            elif error.code == Code.THREAD_ARCHIVED:
+                if await self._is_reopened():
+                    await self._write(part, wanted)
             else:
                 self.gone = isinstance(error, discord.Forbidden | discord.NotFound)
                 raise
+
+    async def _is_reopened(self) -> bool:
+        """Opens an archived thread again, unless it was locked as well."""
+        if isinstance(self.channel, discord.Thread):
+            try:
+                await self.channel.edit(archived=False)
+            except discord.Forbidden as error:
+                log.info("Thread %s cannot be opened again: %s", self.channel.id, error)
+            else:
+                return True
+        self._leave_closed()
+        return False
+
+    def _leave_closed(self) -> None:
+        log.info("Thread %s is closed, so nothing more is shown of an answer there", self.channel.id)
+        self.gone = True
 
     async def _write(self, part: _Part, wanted: _Wanted) -> None:
         options: dict[str, Any] = {}

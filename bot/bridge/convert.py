@@ -19,12 +19,6 @@ Content = discord.Message | discord.MessageSnapshot
 
 _MENTION = re.compile(r"<(?P<kind>@!?|@&|#)(?P<id>\d+)>")
 _EMOJI = re.compile(r"<a?(:\w+:)\d+>")
-_STICKER_EXTENSIONS = {
-    discord.StickerFormatType.png: "png",
-    discord.StickerFormatType.apng: "png",
-    discord.StickerFormatType.gif: "gif",
-    discord.StickerFormatType.lottie: "json",
-}
 
 
 class Converter:
@@ -50,7 +44,9 @@ class Converter:
 
     def _message(self, message: discord.Message, reference: Reference | None) -> Message:
         contents: list[Content] = [message, *message.message_snapshots]
-        texts = (self._text(content, message) for content in contents)
+        texts = [self._text(content, message) for content in contents]
+        if message.poll is not None:
+            texts += [message.poll.question, *(answer.text for answer in message.poll.answers)]
         return Message(
             id=message.id,
             place=place(message.channel),
@@ -129,7 +125,7 @@ class Converter:
                     else sentence("the link's preview"),
                 )
         for sticker in content.stickers:
-            url = self._address.sticker_url(sticker.id, _STICKER_EXTENSIONS[sticker.format])
+            url = self._address.sticker_url(sticker.id, sticker.format.file_extension)
             yield PhotoOffer(url, sentence("the sticker {name}", name=sticker.name))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,4 +92,6 @@ def _reason(error: Exception) -> str:
         error = error.os_error
     if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
         return os.strerror(error.errno).lower()
+    if isinstance(error, socket.gaierror) and error.strerror:  # its numbers are not those of errno
+        return error.strerror.lower()
     return str(error) or type(error).__name__

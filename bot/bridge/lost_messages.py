@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
+from bot.bridge.errors import may_pass
 from bot.conversation.messages import created_at, first_id_at
 from bot.conversation.requests import Request
 from bot.conversation.store import Store
@@ -51,7 +52,7 @@ async def find_lost(channel: Channel, request: Request, own_id: int) -> int | No
                 if message.author.id == own_id and replied_to == question_id:
                     return message.id
     except discord.HTTPException as error:
-        if error.status == 429 or error.status >= 500:
+        if may_pass(error):
             raise
         log.info("Cannot look for an answer in channel %s: %s", channel.id, error)
     return None

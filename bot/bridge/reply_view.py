@@ -12,6 +12,7 @@ from bot.bridge.answer_messages import AnswerMessages, Attached
 from bot.bridge.bars import can_be_drawn, described, draw_bars
 from bot.bridge.buttons import Controls
 from bot.bridge.commands import MESSAGE_LIMIT
+from bot.bridge.errors import may_pass
 from bot.bridge.mentions import CommandMentions
 from bot.bridge.pacing import Pacer
 from bot.bridge.permissions import listed, missing_for_files, missing_for_threads
@@ -87,16 +88,24 @@ class DiscordReplyView:
             files = () if missing_for_files(self._channel) else await _files(outcome, self._words)
             await self._messages.show(final_contents(outcome.text, notes), self._controls(outcome), files)
         except discord.HTTPException as error:
-            if error.status == 429 or error.status >= 500:
+            if may_pass(error):
                 raise
             log.warning("Discord refuses the answer to message %s", self._messages.request.id, exc_info=True)
             # Such as a word that the server's rules do not allow; where nothing may be shown, nothing is.
-            said = self._words(
-                "Discord does not let me show my answer here ({reason}).", reason=error.text or error.code
-            )
-            await self._messages.show([said[:MESSAGE_LIMIT]], Controls(finished=True, words=self._words))
+            await self._say_refused(error)
             return
         self._thread_name = thread_name
+
+    async def _say_refused(self, refusal: discord.HTTPException) -> None:
+        said = self._words(
+            "Discord does not let me show my answer here ({reason}).", reason=refusal.text or refusal.code
+        )
+        try:
+            await self._messages.show([said[:MESSAGE_LIMIT]], Controls(finished=True, words=self._words))
+        except discord.HTTPException as error:
+            if may_pass(error):
+                raise
+            log.warning("Nor may that be said under message %s: %s", self._messages.request.id, error)
 
     async def recorded(self) -> None:
         if self._thread_name is not None and not self._messages.gone:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.cli.failures import InputError
-from bot.settings.loading import SettingsError, load_settings
+from bot.cli.configuration import configuration
 from bot.store import migrate
 from bot.store.backup import back_up
 from bot.store.database import migrated, path_of, prepare
@@ -18,7 +17,7 @@ def upgrade(config: Path | None) -> None:
         InputError: the settings cannot be used.
         StoreError: the database cannot be used.
     """
-    url = _url(config)
+    url = configuration(config).store.url
     prepare(url)
     print(f"{path_of(url)}: revision {migrate.head()}, up to date")
 
@@ -30,7 +29,7 @@ def current(config: Path | None) -> None:
         InputError: the settings cannot be used.
         StoreError: the database cannot be used.
     """
-    url = _url(config)
+    url = configuration(config).store.url
     path = path_of(url)
     revision = migrated(url, migrate.current) if path.exists() else None
     if revision == migrate.head():
@@ -47,12 +46,5 @@ def backup(target: Path, config: Path | None) -> None:
         InputError: the settings cannot be used.
         StoreError: the database cannot be copied.
     """
-    size = back_up(_url(config), target)
+    size = back_up(configuration(config).store.url, target)
     print(f"{target}: {size / 1e6:.1f} MB, whole")
-
-
-def _url(config: Path | None) -> str:
-    try:
-        return load_settings(config).store.url
-    except SettingsError as error:
-        raise InputError(str(error)) from error

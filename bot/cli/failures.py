@@ -98,7 +98,9 @@ def _status_of(command: Callable[[], object]) -> int:
         return INTERRUPTED
     except typer.TyperException as error:
         message = " ".join(error.format_message().split()).replace("Value error, ", "")  # pydantic's words
-        say(f"{message.rstrip('.')}; see idefics-bot --help.")
+        # Where typer guesses what was meant, it asks.
+        more = " See" if message.endswith("?") else "; see"
+        say(f"{message.rstrip('.')}{more} idefics-bot --help.")
         return BAD_INPUT
     except EngineError as error:
         logger.exception("The engine failed")

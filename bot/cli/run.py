@@ -69,6 +69,7 @@ async def serve_discord(
         LoginError: the token is missing or wrong, or there is no Discord.
         AddressError: the health check cannot be served at web.host and web.port.
         StoreError, InferenceError: as in `bot.app.core`.
+        DeviceError: the model can be used again by a new process only.
     """
     token = token_of(settings)
     address = address_of(settings)
@@ -117,6 +118,7 @@ async def _connected(client: IdeficsClient, token: str, parts: Core) -> None:
         with explained(client.address):
             await client.login(token)
             connection = asyncio.create_task(client.connect(), name="Discord")
+            lost = asyncio.create_task(parts.engine.lost(), name="end of the device")
             first = client.http.first_connection
             either: set[asyncio.Future[Any]] = {connection, first}
             try:
@@ -124,13 +126,15 @@ async def _connected(client: IdeficsClient, token: str, parts: Core) -> None:
                 if first.done() and (error := first.result()) is not None:
                     # Later the library tries again for as long as it takes; at the start somebody looks on.
                     raise error
-                await asyncio.shield(connection)
+                ended, _ = await asyncio.wait({connection, lost}, return_when=asyncio.FIRST_COMPLETED)
+                await ended.pop()
             except asyncio.CancelledError:
                 # While there still is a connection: the last answers are shown.
                 await parts.service.close(GRACE_S)
                 raise
             finally:
                 connection.cancel()
+                lost.cancel()
 
 
 def token_of(settings: Settings) -> str:

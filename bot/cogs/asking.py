@@ -68,7 +68,7 @@ class Asking(commands.Cog):
             self.client.tree.remove_command(menu.name, type=menu.type)
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
+    async def on_shard_ready(self, _shard_id: int) -> None:
         kept: list[Announced] = []
         while self._left:
             left = self._left.pop()

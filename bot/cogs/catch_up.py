@@ -51,6 +51,7 @@ class CatchUp(commands.Cog):
         self._missed_is_known = asyncio.Event()
         self._missed_is_known.set()
         self._is_new_session = True
+        self._has_begun = False
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._under_way: dict[int, set[int]] = {}
         self._newest: dict[int, int] = {}
@@ -63,7 +64,18 @@ class CatchUp(commands.Cog):
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Once the servers of a new session are known."""
+        """Once the servers of all shards are known for the first time."""
+        if not self._has_begun:
+            self._has_begun = True
+            await self._catch_up_everywhere()
+
+    @commands.Cog.listener()
+    async def on_shard_ready(self, _shard_id: int) -> None:
+        """Once the servers of a shard's new session are known; of one among several only this tells."""
+        if self._has_begun:
+            await self._catch_up_everywhere()
+
+    async def _catch_up_everywhere(self) -> None:
         if self._is_new_session:
             await self._look_up_places()
         self._is_new_session = True

@@ -18,7 +18,8 @@ from inference.tasks import Turn
 MAX_PICTURES = 10
 """In one prompt. Each takes the vision encoder's whole work, and models were trained on a few at a time."""
 
-_ANY_PICTURE = Image.new("RGB", (1, 1))
+ANY_PICTURE = Image.new("RGB", (1, 1))
+"""Stands for one where tokens are counted: all pictures take the same."""
 
 
 class Budget:
@@ -91,4 +92,4 @@ class Budget:
 
 
 def _without_photos(content: Content) -> tuple[str | Image.Image | Generated, ...]:
-    return tuple(_ANY_PICTURE if isinstance(item, Photo) else item for item in content)
+    return tuple(ANY_PICTURE if isinstance(item, Photo) else item for item in content)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PIL import Image
-
-from bot.conversation.budget import MAX_PICTURES
+from bot.conversation.budget import ANY_PICTURE, MAX_PICTURES
 from bot.conversation.keeping import Example
 from inference import tasks
 from inference.surface import Engine
@@ -15,7 +13,6 @@ MAX_EXAMPLES = 25
 """In one thread, channel or server: as many as a list in Discord has choices."""
 QUESTION_TOKENS = 64
 """Kept free for what is asked of the picture."""
-ANY_PICTURE = Image.new("RGB", (1, 1))
 
 
 def fitting(

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from PIL import Image
 
-from bot.conversation.budget import Budget
+from bot.conversation.budget import ANY_PICTURE, Budget
 from bot.conversation.channel_settings import ChannelSettings, History, Mode
-from bot.conversation.few_shot import ANY_PICTURE, fitting
+from bot.conversation.few_shot import fitting
 from bot.conversation.keeping import Example
 from bot.conversation.messages import Photo, Place, Remembered
 from bot.conversation.recent import Recent

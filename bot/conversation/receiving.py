@@ -111,7 +111,7 @@ class Receiver:
         if await self._store.request_of_question(message.id) is not None:
             return None
         words = words_in(settings.language, message.language)
-        if not message.text.strip() and not message.offers and message.reply_to is None:
+        if _says_nothing(message):
             return Refusal(words.said(NOTHING_SAID)) if verdict.meant else None
 
         async def accept() -> Request | None:
@@ -154,6 +154,9 @@ class Receiver:
         if known.text == message.text and known.photos == photos:
             return None
         manner = await self._places.manner(message.place, message.language)
+        if _says_nothing(message):
+            await self._record(message, fetched, reception, addressed=True)
+            return Refusal(manner.words.said(NOTHING_SAID))
         if await self._store.was_asked_later(request.id, by_asker=not manner.own):
             # What was said since goes on from the answer that there is.
             await self._record(message, fetched, reception, addressed=True)
@@ -204,6 +207,10 @@ class Receiver:
     ) -> None:
         if not reception.deleted:
             await self._store.record_message(message, fetched.photos, addressed=addressed)
+
+
+def _says_nothing(message: Message) -> bool:
+    return not message.text.strip() and not message.offers and message.reply_to is None
 
 
 def _failure(fetched: Fetched, words: Words) -> str | None:

@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, S
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from itertools import count
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
-from inference.errors import EngineError, QueueFullError
+from inference.errors import DeviceError, EngineError, QueueFullError
 from inference.prompt import Prompt
 from inference.surface import Engine, Options, Reply, ReplyStream
 
@@ -35,7 +35,8 @@ class RevivedEngine:
     """Implements `inference.surface.Engine` with whichever engine there is.
 
     After an EngineError the engine is asked for one token. If it cannot say that either, it is closed and
-    loaded again, and until then all calls raise EngineDownError.
+    loaded again, and until then all calls raise EngineDownError. What failed with a DeviceError is not loaded
+    again: no process but a new one can do that.
     """
 
     def __init__(self, load: Callable[[], AbstractAsyncContextManager[Engine]]) -> None:
@@ -43,6 +44,7 @@ class RevivedEngine:
         self._loaded = AsyncExitStack()
         self._revival: asyncio.Task[None] | None = None
         self._recovered = asyncio.Event()
+        self._lost: asyncio.Future[DeviceError] = asyncio.Future()
         self.pieces = 0
         """Of answers, that were streamed so far."""
 
@@ -86,6 +88,14 @@ class RevivedEngine:
         async with self._watched() as engine:
             return await engine.rank(prompt, labels, queue_key=queue_key)
 
+    async def lost(self) -> NoReturn:
+        """Waits until only a new process can have an engine again.
+
+        Raises:
+            DeviceError: it is so.
+        """
+        raise await asyncio.shield(self._lost)
+
     async def forget(self) -> None:
         if self.is_down:
             return  # Nothing is kept by what is about to be loaded.
@@ -120,22 +130,28 @@ class RevivedEngine:
         except QueueFullError:
             raise
         except EngineError as error:
-            if engine is self.engine and not self.is_down and await self._works(engine):
-                raise
             if engine is self.engine and not self.is_down:
-                self._revive()
+                failure = await self._failure_of(engine)
+                if failure is None:
+                    raise
+                if not self.is_down:
+                    self._give_up(failure)
             raise EngineDownError(self._recovered) from error
 
-    async def _works(self, engine: Engine) -> bool:
+    async def _failure_of(self, engine: Engine) -> EngineError | TimeoutError | None:
+        """Why the engine cannot say a token; None if it can."""
         try:
             await asyncio.wait_for(engine.generate(["Hi"], Options(max_new_tokens=1)), PROBE_S)
         except (EngineError, TimeoutError) as error:
-            log.error("The model does not work any more: %r", error)
-            return False
-        return True
+            return error
+        return None
 
-    def _revive(self) -> None:
+    def _give_up(self, failure: EngineError | TimeoutError) -> None:
+        log.error("The model does not work any more: %r", failure)
         self._recovered.clear()
+        if isinstance(failure, DeviceError):
+            self._lost.set_result(failure)
+            return
         self._revival = asyncio.create_task(self._load_again(), name="load the model again")
 
     async def _load_again(self) -> None:

@@ -11,7 +11,8 @@ _CLOSING = f"\n{FENCE}"
 _OPENING = re.compile(r"```([\w+.#-]{1,20})?(?=\n)|```")
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n")
 _LINE = re.compile(r"\n")
-_SENTENCE = re.compile(r"(?<=[.!?…。！？])(?=\s)|(?<=[。！？])")  # noqa: RUF001 (full-width marks)
+SENTENCE_ENDS = ".!?…。！？؟۔।"  # noqa: RUF001 (full-width marks)
+_SENTENCE = re.compile(rf"(?<=[{SENTENCE_ENDS}])(?=\s)|(?<=[。！？])")  # noqa: RUF001
 _SPACE = re.compile(r"\s")
 
 

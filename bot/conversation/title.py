@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from bot.conversation.splitting import SENTENCE_ENDS
 from bot.languages.words import ENGLISH, Words, marked
 
 MAX_LENGTH = 100
 """Characters; Discord's limit for the name of a thread."""
 WITHOUT_TEXT = marked("About a picture")
 
-_SENTENCE = re.compile(r".+?[.!?…。！？]+(?=\s|$)|.+", re.DOTALL)  # noqa: RUF001 (full-width marks)
+_SENTENCE = re.compile(rf".+?[{SENTENCE_ENDS}]+(?=\s|$)|.+", re.DOTALL)
 
 
 def title(text: str, words: Words = ENGLISH) -> str:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from functools import cache
+from itertools import count
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -25,6 +26,7 @@ from bot.conversation.window import HISTORY_LIMIT, window
 from bot.store import tables
 from bot.store.repository import SqlStore
 from inference import load_engine
+from inference.surface import Engine
 
 SERVER = 1
 CHANNELS = 20
@@ -52,73 +54,82 @@ async def measure(path: Path, messages: int, repeats: int) -> dict[str, float]:
     async with SqlStore.open(url):
         pass
     fill(path, messages)
-    draw = random.Random(0)
-    end = FIRST_ID + 2 * messages
-    new = iter(range(end, end + 8 * repeats, 2))
-
-    # One question after the other in the same place, as in a conversation.
-    asked = iter(range(FIRST_ID + 2 * (messages // 2 // CHANNELS * CHANNELS), end, 2 * CHANNELS))
-
     async with SqlStore.open(url) as store, load_engine("demo") as engine:
-        known = Prompter(store, engine, base=False)
-
-        async def history() -> None:
-            # From the newer half, so that every window is full.
-            before = draw.randrange(FIRST_ID + messages, end)
-            await store.history(message_of(draw.randrange(CHANNELS)).place, before, WINDOW)
-
-        async def understood() -> None:
-            # A place without pictures, so that one is looked for everywhere: the longest way there is.
-            number = draw.randrange(messages // 2, messages) // CHANNELS * CHANNELS + 1
-            question = await store.message(FIRST_ID + 2 * number)
-            assert question is not None
-            place = message_of(question.id).place
-            await window(store, question, place, History.ALL, own=True)
-
-        async def prompted(prompter: Prompter) -> None:
-            question = await store.message(next(asked))
-            assert question is not None
-            place = message_of(question.id).place
-            request = await prompter.conversation(question, place, DEFAULTS, own=True)
-            assert len(request.prompt) > 2
-
-        async def follow_up() -> None:
-            await prompted(known)
-
-        async def first_prompt() -> None:
-            await prompted(Prompter(store, engine, base=False))
-
-        async def record() -> None:
-            await store.record_message(message_of(next(new)), [], addressed=False)
-
-        async def record_photo() -> None:
-            message = message_of(next(new))
-            await store.record_message(message, [StoredPhoto(photo_of(message), picture())], addressed=True)
-
-        async def answer() -> None:
-            number = draw.randrange(messages // 2, messages - CHANNELS)
-            number += 0 if is_unanswered(number) else CHANNELS
-            question = message_of(FIRST_ID + 2 * number)
-            request = await store.open_request(question, [])
-            if request is not None:
-                await store.start_request(request.id)
-                await store.add_answer_message(request.id, question.id + 1)
-                await store.finish_request(request.id, Outcome(RequestState.DONE, ANSWER, ANSWER_TOKENS))
-
+        work = Work(store, engine, messages)
         print(f"{messages:,} messages; in milliseconds, {repeats} times each")
         print(f"{'':34}{'median':>8}{'p99':>8}{'per s':>8}")
         return {
-            what: await timed(what, work, repeats)
-            for what, work in {
-                f"history of {WINDOW} messages": history,
-                f"all that {HISTORY_LIMIT} messages mean for one": understood,
-                "prompt of a follow-up": follow_up,
-                "first prompt after a start": first_prompt,
-                "message recorded": record,
-                "message with a picture recorded": record_photo,
-                "request, from opened to finished": answer,
+            what: await timed(what, do, repeats)
+            for what, do in {
+                f"history of {WINDOW} messages": work.history,
+                f"all that {HISTORY_LIMIT} messages mean for one": work.understood,
+                "prompt of a follow-up": work.follow_up,
+                "first prompt after a start": work.first_prompt,
+                "message recorded": work.record,
+                "message with a picture recorded": work.record_photo,
+                "request, from opened to finished": work.answer,
             }.items()
         }
+
+
+class Work:
+    """What is measured: each method does it once, with other messages each time."""
+
+    def __init__(self, store: SqlStore, engine: Engine, messages: int) -> None:
+        """`messages`: how many the store holds, as `fill` wrote them."""
+        self._store = store
+        self._engine = engine
+        self._messages = messages
+        self._draw = random.Random(0)
+        self._known = Prompter(store, engine, base=False)
+        self._end = end = FIRST_ID + 2 * messages
+        self._new = count(end, 2)
+        # One question after the other in the same place, as in a conversation.
+        self._asked = iter(range(FIRST_ID + 2 * (messages // 2 // CHANNELS * CHANNELS), end, 2 * CHANNELS))
+
+    async def history(self) -> None:
+        # From the newer half, so that every window is full.
+        before = self._draw.randrange(FIRST_ID + self._messages, self._end)
+        await self._store.history(message_of(self._draw.randrange(CHANNELS)).place, before, WINDOW)
+
+    async def understood(self) -> None:
+        # A place without pictures, so that one is looked for everywhere: the longest way there is.
+        number = self._draw.randrange(self._messages // 2, self._messages) // CHANNELS * CHANNELS + 1
+        question = await self._store.message(FIRST_ID + 2 * number)
+        assert question is not None
+        place = message_of(question.id).place
+        await window(self._store, question, place, History.ALL, own=True)
+
+    async def follow_up(self) -> None:
+        await self._prompted(self._known)
+
+    async def first_prompt(self) -> None:
+        await self._prompted(Prompter(self._store, self._engine, base=False))
+
+    async def record(self) -> None:
+        await self._store.record_message(message_of(next(self._new)), [], addressed=False)
+
+    async def record_photo(self) -> None:
+        message = message_of(next(self._new))
+        photo = StoredPhoto(photo_of(message), picture())
+        await self._store.record_message(message, [photo], addressed=True)
+
+    async def answer(self) -> None:
+        number = self._draw.randrange(self._messages // 2, self._messages - CHANNELS)
+        number += 0 if is_unanswered(number) else CHANNELS
+        question = message_of(FIRST_ID + 2 * number)
+        request = await self._store.open_request(question, [])
+        if request is not None:
+            await self._store.start_request(request.id)
+            await self._store.add_answer_message(request.id, question.id + 1)
+            await self._store.finish_request(request.id, Outcome(RequestState.DONE, ANSWER, ANSWER_TOKENS))
+
+    async def _prompted(self, prompter: Prompter) -> None:
+        question = await self._store.message(next(self._asked))
+        assert question is not None
+        place = message_of(question.id).place
+        request = await prompter.conversation(question, place, DEFAULTS, own=True)
+        assert len(request.prompt) > 2
 
 
 async def timed(what: str, work: Callable[[], Awaitable[None]], repeats: int) -> float:

@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -24,7 +23,7 @@ from bot.web.examples import Examples, shown_examples
 from bot.web.privacy import OwnData
 from bot.web.refusing import Refused
 from bot.web.samples import sample_drawing
-from bot.web.serving import application
+from bot.web.serving import STATIC, application, page
 from bot.web.sessions import Session
 from bot.web.shown import Question
 from bot.web.snowflakes import Snowflakes
@@ -33,7 +32,6 @@ from bot.web.uploads import Form, HeldPhotos, read_form
 from bot.web.wording import catalogue, language_of
 from inference.pictures import MAX_BYTES
 
-PAGE = Path(__file__).parent / "static"
 MAX_CHARACTERS = 8_000
 HEARTBEAT_S = 15.0
 """How long an event stream is silent at most; a page that has gone is noticed when it is written to."""
@@ -72,7 +70,7 @@ class Playground:
                 web.delete("/conversation", self.forget),
                 web.get("/photos/{sha256:[0-9a-f]{64}}", self.photo),
                 web.get("/samples/{seed:[0-9]{1,9}}.png", self.sample),
-                web.static("/static", PAGE),
+                web.static("/static", STATIC),
             ]
         )
         return app
@@ -81,7 +79,7 @@ class Playground:
         self.boards.close()
 
     async def page(self, request: web.Request) -> web.FileResponse:
-        response = web.FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+        response = page("index.html")
         (Session.of(request) or Session.new()).keep_in(response)
         return response
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from aiohttp import web
 
@@ -11,10 +10,10 @@ from bot.conversation.export import export
 from bot.conversation.service import ReplyService
 from bot.conversation.store import Store
 from bot.web.boards import Boards
+from bot.web.serving import page
 from bot.web.sessions import Session
 from bot.web.transcript import AFTER_ALL, MOST_MESSAGES
 
-PAGE = Path(__file__).parent / "static"
 _MOST_BYTES = 1 << 62
 """One archive, however large it is."""
 
@@ -36,7 +35,7 @@ class OwnData:
         ]
 
     async def page(self, request: web.Request) -> web.FileResponse:
-        response = web.FileResponse(PAGE / "privacy.html", headers={"Cache-Control": "no-cache"})
+        response = page("privacy.html")
         (Session.of(request) or Session.new()).keep_in(response)
         return response
 

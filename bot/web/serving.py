@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from aiohttp import web
 
@@ -14,6 +15,7 @@ from bot.web.refusing import tell
 from bot.web.security import add_headers, guard, is_loopback
 from bot.web.tokens import require
 
+STATIC = Path(__file__).parent / "static"
 SHUTDOWN_S = 5.0
 _REASONS = {
     errno.EADDRINUSE: "another program uses it, so end that one or choose another port",
@@ -32,6 +34,11 @@ def application(host: str, token: str | None) -> web.Application:
     app = web.Application(middlewares=[tell, guard(loopback=is_loopback(host)), *gates])
     app.on_response_prepare.append(add_headers)
     return app
+
+
+def page(name: str) -> web.FileResponse:
+    """One of the pages, which the browser asks for each time: the next version's may be another."""
+    return web.FileResponse(STATIC / name, headers={"Cache-Control": "no-cache"})
 
 
 def bind(host: str, port: int) -> socket.socket:

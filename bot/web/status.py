@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 from aiohttp import web
 
 from bot.web.health import Health
 from bot.web.metrics import Metrics
+from bot.web.serving import page
 from bot.web.watch import EVERY_S, MOST_SAMPLES, Watch
-
-PAGE = Path(__file__).parent / "static"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Status:
         return [web.get("/status", self.page), web.get("/status/figures", self.figures)]
 
     async def page(self, _request: web.Request) -> web.FileResponse:
-        return web.FileResponse(PAGE / "status.html", headers={"Cache-Control": "no-cache"})
+        return page("status.html")
 
     async def figures(self, request: web.Request) -> web.Response:
         """What is new since the moment in `after`, and what is so now."""

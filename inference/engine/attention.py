@@ -5,7 +5,7 @@ Queries are always packed: (tokens, heads, head dimension), with no padding betw
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -15,23 +15,19 @@ from inference.engine.pages import PagedLayer
 
 
 class Attention(Protocol):
-    """What one pass of the decoder attends to. The same object serves all layers of the pass."""
+    """What one pass of the decoder attends to. The same object serves all layers of the pass on a device."""
 
     def own(self, layer: PagedLayer, qkv: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
         """Stores the tokens' keys and values, then attends to the sequence up to each token itself.
 
         Args:
-            qkv: (tokens, 3, heads, head dimension), queries and keys not yet turned by their positions.
+            qkv: (tokens, 3, heads, head dimension), queries and keys not yet rotated.
             rotation: (tokens, 2, head dimension), cosines and sines.
         """
         ...
 
     def pictures(self, layer: PagedLayer, queries: torch.Tensor) -> torch.Tensor:
         """Attends to the picture that each token sees; zeros for tokens that see none."""
-        ...
-
-    def on(self, device: torch.device) -> Attention:
-        """The same on another device."""
         ...
 
 
@@ -63,46 +59,13 @@ class DecodeAttention:
         from inference.kernels.paged_attention import paged_decode_attention
 
         out = torch.empty_like(queries)
-        with dispatch.launching_for(queries):
-            paged_decode_attention(queries, layer.keys, layer.values, table, lengths, out)
+        paged_decode_attention(queries, layer.keys, layer.values, table, lengths, out)
         return out
-
-    def on(self, device: torch.device) -> DecodeAttention:
-        if device == self.table.device:
-            return self
-        return DecodeAttention(*(getattr(self, field.name).to(device) for field in fields(self)))
-
-
-def rotate_and_store(
-    layer: PagedLayer, qkv: torch.Tensor, rotation: torch.Tensor, slots: torch.Tensor
-) -> torch.Tensor:
-    """Stores the turned keys and the values at `slots`; returns the turned queries."""
-    if dispatch.uses_kernels(qkv):
-        from inference.kernels import fused
-
-        with dispatch.launching_for(qkv):
-            return fused.rotate_and_store(qkv, rotation, slots, layer.keys, layer.values)
-    queries, keys = rotate(qkv[:, :2], rotation).unbind(1)
-    layer.write(slots, keys, qkv[:, 2])
-    return queries
-
-
-def rotate(x: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
-    """Queries and keys turned by their positions.
-
-    Args:
-        x: (tokens, ..., heads, head dimension).
-        rotation: (tokens, 2, head dimension), cosines and sines.
-    """
-    shape = (len(x), *[1] * (x.dim() - 2), -1)
-    cos, sin = rotation[:, 0].reshape(shape), rotation[:, 1].reshape(shape)
-    first, second = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-second, first), dim=-1) * sin
 
 
 @dataclass(frozen=True, slots=True)
-class TiledAttention:
-    """Some next tokens of each of several sequences, packed, for the kernel that takes them in tiles."""
+class PrefillAttention:
+    """Some next tokens of each of several sequences, packed, cut into tiles for the kernel."""
 
     slots: torch.Tensor
     """int32 (tokens): where each token is stored"""
@@ -134,11 +97,31 @@ class TiledAttention:
         from inference.kernels.prefill_attention import paged_prefill_attention
 
         out = torch.empty_like(queries)
-        with dispatch.launching_for(queries):
-            paged_prefill_attention(queries, layer.keys, layer.values, table, tiles, out, causal=causal)
+        paged_prefill_attention(queries, layer.keys, layer.values, table, tiles, out, causal=causal)
         return out
 
-    def on(self, device: torch.device) -> TiledAttention:
-        if device == self.table.device:
-            return self
-        return TiledAttention(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+def rotate_and_store(
+    layer: PagedLayer, qkv: torch.Tensor, rotation: torch.Tensor, slots: torch.Tensor
+) -> torch.Tensor:
+    """Stores the rotated keys and the values at `slots`; returns the rotated queries."""
+    if dispatch.uses_kernels(qkv):
+        from inference.kernels import fused
+
+        return fused.rotate_and_store(qkv, rotation, slots, layer.keys, layer.values)
+    queries, keys = rotate(qkv[:, :2], rotation).unbind(1)
+    layer.write(slots, keys, qkv[:, 2])
+    return queries
+
+
+def rotate(x: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
+    """Rotary position embedding of queries and keys.
+
+    Args:
+        x: (tokens, ..., heads, head dimension).
+        rotation: (tokens, 2, head dimension), cosines and sines.
+    """
+    shape = (len(x), *[1] * (x.dim() - 2), -1)
+    cos, sin = rotation[:, 0].reshape(shape), rotation[:, 1].reshape(shape)
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-second, first), dim=-1) * sin

@@ -39,7 +39,6 @@ class BeamSearch:
         self._finished: list[list[int]] = [[] for _ in range(num_beams)]
         self._finished_scores = torch.full((num_beams,), NEVER)
         self._is_finished = torch.zeros(num_beams, dtype=torch.bool)
-        self._may_improve = True
 
     @property
     def best(self) -> list[int]:
@@ -71,7 +70,6 @@ class BeamSearch:
         # Only the first beams can finish; the other candidates are there to go on with.
         finishing = over & (torch.arange(len(grown)) < self._num_beams)
         final = scores / length
-        final = final + float(not self._may_improve) * NEVER
         final = final + (~finishing).to(torch.float32) * NEVER
         merged = torch.cat((self._finished_scores, final))
         kept = torch.topk(merged, k=self._num_beams)[1]
@@ -85,8 +83,8 @@ class BeamSearch:
         self.scores = still_running[chosen]
         best_possible = self.scores[0] / length
         worst = torch.where(self._is_finished, self._finished_scores.min(), NEVER)
-        self._may_improve = self._may_improve and bool((best_possible > worst).any())
-        return parents if self._may_improve and not bool(over.all()) else None
+        may_improve = bool((best_possible > worst).any())
+        return parents if may_improve and not bool(over.all()) else None
 
 
 def best_continuations(
@@ -143,10 +141,10 @@ class BeamPages:
         full = self._length // PAGE_SIZE
         begun = self._length % PAGE_SIZE > 0
         tables = [self.tables[parent][:full] for parent in parents]
-        copied: dict[int, bool] = {}
+        goes_on: set[int] = set()  # Parents whose page is already another's to go on with.
         for table, parent in zip(tables, parents, strict=True):
-            if begun and parent not in copied:
-                copied[parent] = True
+            if begun and parent not in goes_on:
+                goes_on.add(parent)
                 table.append(self.tables[parent][full])
         used = {page for table in tables for page in table}
         free = [page for page in self._private if page not in used]

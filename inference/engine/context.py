@@ -1,4 +1,4 @@
-"""The memory of running and finished conversations: pages, remembered beginnings, pictures."""
+"""The memory of running and finished conversations: pages, remembered prefixes, pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from inference.engine.pages import PAGE_SIZE, PagedLayers, PagePool, pages_for
 from inference.engine.pictures import PictureCache
-from inference.engine.prefixes import Beginning, Prefixes
+from inference.engine.prefixes import Prefix, PrefixCache
 from inference.errors import PromptError
 from inference.prepared import PreparedPicture
 
@@ -35,13 +35,13 @@ class TokenSequence:
         view = self.views[min(position, len(self.views) - 1)]
         return self.slots[view] if view >= 0 else 0
 
-    def beginning(self, tokens: int) -> Beginning:
+    def prefix(self, tokens: int) -> Prefix:
         """The first `tokens` tokens, as what was computed of them depends on them."""
         views = self.views[:tokens] + self.views[-1:] * (tokens - len(self.views))
-        return Beginning.of(self.token_ids[:tokens], views, [picture.digest for picture in self.pictures])
+        return Prefix.of(self.token_ids[:tokens], views, [picture.digest for picture in self.pictures])
 
 
-class ContextMemory:
+class KVCache:
     """Gives out memory to sequences, first from what is free, then from what is only remembered."""
 
     def __init__(self, own: PagedLayers, pictures: PagedLayers, *, slots: int, remembered: int) -> None:
@@ -49,29 +49,8 @@ class ContextMemory:
         self.picture_layers = pictures.layers
         self._pages, self._picture_pages = own, pictures
         self.pool = PagePool(len(self.own[0].keys))
-        self.prefixes = Prefixes(self.pool, remembered)
+        self.prefixes = PrefixCache(self.pool, remembered)
         self.pictures = PictureCache(slots)
-
-    def check(self, pages: int, pictures: Sequence[PreparedPicture]) -> None:
-        """Makes sure that so much can be had at all.
-
-        Raises:
-            PromptError: it cannot; the message says what to do.
-        """
-        if pages > self.pool.size:
-            raise PromptError(
-                "This needs memory for {tokens} tokens and the engine has it for {most}: "
-                "shorten the prompt, or ask for fewer tokens or beams.",
-                tokens=pages * PAGE_SIZE,
-                most=self.pool.size * PAGE_SIZE,
-            )
-        different = len({picture.digest for picture in pictures})
-        if different > self.pictures.slots:
-            raise PromptError(
-                "The prompt has {number} pictures and the engine has room for {most}: leave some out.",
-                number=different,
-                most=self.pictures.slots,
-            )
 
     def admit(
         self,
@@ -87,9 +66,26 @@ class ContextMemory:
         Args:
             token_ids: at least one; the last is computed even if it was before, for what comes after it.
             spare: pages beside those of the sequence itself.
+
+        Raises:
+            PromptError: there can never be enough; the message says what to do.
         """
+        pages, different = pages_for(tokens) + spare, len({picture.digest for picture in pictures})
+        if pages > self.pool.size:
+            raise PromptError(
+                "This needs memory for {tokens} tokens and the engine has it for {most}: "
+                "shorten the prompt, or ask for fewer tokens or beams.",
+                tokens=pages * PAGE_SIZE,
+                most=self.pool.size * PAGE_SIZE,
+            )
+        if different > self.pictures.slots:
+            raise PromptError(
+                "The prompt has {number} pictures and the engine has room for {most}: leave some out.",
+                number=different,
+                most=self.pictures.slots,
+            )
         sequence = TokenSequence(list(token_ids), list(views), pictures, [], [], 0, 0)
-        cached, found = self.prefixes.longest(sequence.beginning(len(token_ids)))
+        cached, found = self.prefixes.longest(sequence.prefix(len(token_ids)))
         cached = min(cached, len(token_ids) - 1)
         if cached and self._place(sequence, cached, found[: pages_for(cached)], tokens, spare):
             return sequence
@@ -119,11 +115,12 @@ class ContextMemory:
         sequence.pages = found[:full] + own
         sequence.spare = self.pool.take(spare)
         sequence.cached = sequence.computed = cached
-        sequence.slots = {view: self.pictures.take(pictures[view]) for view in seen}
+        slots = self.pictures.take([pictures[view] for view in seen])
+        sequence.slots = dict(zip(seen, slots, strict=True))
         return True
 
     def _make_room(self, pages: int) -> bool:
-        """Has so many pages free by forgetting beginnings; forgets none if that would not be enough."""
+        """Has so many pages free by forgetting prefixes; forgets none if that would not be enough."""
         if pages > self.pool.free and pages > self.pool.free + self.prefixes.only_remembered():
             return False
         while self.pool.free < pages:
@@ -144,26 +141,23 @@ class ContextMemory:
         for view in sequence.slots:
             self.pictures.release(sequence.pictures[view].digest, forget=poisoned or forgotten)
         sequence.pages, sequence.spare, sequence.slots = [], [], {}
-        if forgotten:
-            self._wipe()
 
     def remember(self, sequence: TokenSequence, tokens: int) -> None:
         """Keeps the first `tokens` tokens of a sequence, all of them computed, for later ones."""
-        self.prefixes.remember(sequence.beginning(tokens), sequence.pages)
+        self.prefixes.remember(sequence.prefix(tokens), sequence.pages)
 
     def forget(self) -> None:
         """Nothing that no sequence uses is kept any more."""
         while self.prefixes.forget():
             pass
         self.pictures.forget()
-        self._wipe()
 
-    def _wipe(self) -> None:
+    def wipe(self) -> None:
         """Zeros where something is left of sequences and pictures that are gone."""
-        self._pages.clear(self.pool.left())
+        self._pages.clear(self.pool.unused.left())
         each = len(self.picture_layers[0].keys) // (self.pictures.slots + 1)  # slot 0 too has its pages
         self._picture_pages.clear(
-            [slot * each + page for slot in self.pictures.left() for page in range(each)]
+            [slot * each + page for slot in self.pictures.unused.left() for page in range(each)]
         )
 
     def copy_pages(self, pairs: Sequence[tuple[int, int]]) -> None:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
 from inference.engine.beams import best_continuations
-from inference.engine.jobs import BeamGeneration, Generation, Job
+from inference.engine.jobs import BeamGeneration, Generation, Job, NotANumber
 from inference.engine.machine import Machine
 from inference.engine.rows import Placement
-from inference.engine.sampling import is_plain
-
-
-class NotANumber(Exception):  # noqa: N818 - callers are told in words
-    """The model's values overflowed."""
+from inference.engine.sampling import is_greedy
 
 
 @dataclass(eq=False, slots=True)
@@ -62,22 +58,17 @@ class Decoding:
     def is_idle(self) -> bool:
         return not self._seats and not self._pending
 
-    @torch.inference_mode()
-    def join(self, jobs: Sequence[Generation | BeamGeneration], logits: torch.Tensor) -> None:
+    def join_beams(self, job: BeamGeneration, logits: torch.Tensor) -> None:
+        """Takes in a job whose prompt was read; `logits` (vocabulary) follow the prompt."""
+        job.begin()
+        self._seats += [_Seat(job, beam) for beam in range(job.num_rows)]
+        self._advance_beams(job, logits.expand(job.num_rows, -1))
+
+    def join(self, jobs: list[Generation], logits: torch.Tensor) -> None:
         """Takes in jobs whose prompts were read; `logits` (jobs, vocabulary) follow the prompts."""
-        singles = []
-        for number, job in enumerate(jobs):
-            if isinstance(job, BeamGeneration):
-                job.begin()
-                self._seats += [_Seat(job, beam) for beam in range(job.num_rows)]
-                self._advance_beams(job, logits[number].expand(job.num_rows, -1))
-            else:
-                singles.append((number, job))
-        if not singles:
-            return
-        rows = [len(self._seats) + offset for offset in range(len(singles))]
+        rows = [len(self._seats) + offset for offset in range(len(jobs))]
         placements = []
-        for row, (_, job) in zip(rows, singles, strict=True):
+        for row, job in zip(rows, jobs, strict=True):
             self._seats.append(_Seat(job))
             sequence = job.sequence
             length = len(sequence.token_ids)
@@ -94,15 +85,10 @@ class Decoding:
             )
             job.asked += 1
         self._machine.rows.place(placements)
-        chosen = self._machine.rows.begin(
-            rows,
-            logits[[number for number, _ in singles]] if len(singles) < len(jobs) else logits,
-            plain=all(is_plain(job.request.options) for _, job in singles),
-        )
-        self._expect([job for _, job in singles], chosen)
+        greedy = all(is_greedy(job.request.options) for job in jobs)
+        self._expect([*jobs], self._machine.rows.begin(rows, logits, greedy))
         self._leave_when_asked_for_all()
 
-    @torch.inference_mode()
     def step(self) -> bool:
         """Starts a step for all rows, then deals with the outcome of those before it.
 
@@ -116,7 +102,7 @@ class Decoding:
             if isinstance(seat.job, BeamGeneration):
                 searches.setdefault(seat.job, {})[seat.beam] = row
         if started:
-            self._machine.step(len(self._seats), plain=all(map(_is_plain, self._seats)))
+            self._machine.step(len(self._seats), greedy=all(map(_is_greedy, self._seats)))
             jobs = [seat.job if isinstance(seat.job, Generation) else None for seat in self._seats]
             self._expect(jobs, self._machine.rows.chosen[: len(jobs)])
             for single in jobs:
@@ -208,5 +194,5 @@ class Decoding:
         )
 
 
-def _is_plain(seat: _Seat) -> bool:
-    return isinstance(seat.job, BeamGeneration) or is_plain(seat.job.request.options)
+def _is_greedy(seat: _Seat) -> bool:
+    return isinstance(seat.job, BeamGeneration) or is_greedy(seat.job.request.options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,8 +38,3 @@ def _can_compile() -> bool:
     """Whether there is what Triton starts its kernels with, which it compiles on the machine."""
     compiler = os.environ.get("CC") or which("gcc") or which("clang")
     return compiler is not None and Path(get_paths()["include"], "Python.h").exists()
-
-
-def launching_for(x: torch.Tensor) -> AbstractContextManager[object]:
-    """Inside, kernels are started on the device of `x`; Triton does not look where its arguments lie."""
-    return torch.cuda.device(x.device) if x.is_cuda else nullcontext()

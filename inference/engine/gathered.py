@@ -4,38 +4,83 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional
 
 from inference.engine.attention import rotate_and_store
-from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for, upload
+from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
+from inference.engine.transfers import upload
 
-
-def gather(layer: PagedLayer, pages: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Keys and values, each (rows, heads, tokens, head dimension), of `pages`: integers (rows, pages)."""
-    # An index of two dimensions would copy number by number, this copies page by page.
-    keys, values = (
-        each.index_select(0, pages.flatten()).view(len(pages), -1, *each.shape[2:]).transpose(1, 2)
-        for each in (layer.keys, layer.values)
-    )
-    return keys, values
+if TYPE_CHECKING:
+    from inference.engine.layout import Chunk
 
 
 @dataclass(frozen=True, slots=True)
-class SeenByRows:
-    """What the one query of each row attends to."""
+class GatheredAttention:
+    """Of one token for each row, or of some next tokens of each of several sequences, packed."""
 
-    pages: torch.Tensor
-    """int32 (rows, pages of the longest)"""
-    mask: torch.Tensor | None
-    """bool (rows, 1, 1, tokens in those pages): which of them count; None for all"""
-    blind: torch.Tensor | None
-    """bool (rows, 1, 1): rows for which none counts; None if there are no such rows"""
+    slots: torch.Tensor
+    """integers (tokens): where each is stored"""
+    seen: Seen
+    """Of their own sequences."""
+    picture: Seen
 
     @classmethod
-    def of(cls, table: torch.Tensor, lengths: torch.Tensor) -> SeenByRows:
-        """The first `lengths`, int (rows), tokens of the pages in `table`, int32 (rows, pages)."""
+    def of(
+        cls, chunks: Sequence[Chunk], positions: torch.Tensor, latents: int, device: torch.device
+    ) -> GatheredAttention:
+        """That of chunks of prompts.
+
+        Args:
+            positions: int64 (tokens), on the host.
+            latents: keys that a picture has.
+        """
+        width = max(pages_for(chunk.end) for chunk in chunks)
+        table = torch.tensor([[*chunk.pages[:width], *[0] * (width - len(chunk.pages))] for chunk in chunks])
+        counts = torch.tensor([len(chunk.token_ids) for chunk in chunks])
+        rows = torch.arange(len(chunks)).repeat_interleave(counts)
+        slots = table[rows, positions // PAGE_SIZE] * PAGE_SIZE + positions % PAGE_SIZE
+        sequences = Runs.of(counts, device)
+        keys = torch.arange(width * PAGE_SIZE, device=device)
+        mask = (keys <= sequences.pad(upload(positions, device))[..., None])[:, None]
+        views = [(slot, len(list(tokens))) for chunk in chunks for slot, tokens in groupby(chunk.slots)]
+        pictures, lengths = torch.tensor(views).unbind(1)
+        pages = pictures[:, None] * pages_for(latents) + torch.arange(pages_for(latents))
+        blind = (pictures == 0).repeat_interleave(lengths)[:, None, None]
+        return cls(
+            upload(slots, device),
+            Seen(upload(table, device), mask, None, sequences),
+            Seen(upload(pages, device), None, upload(blind, device), Runs.of(lengths, device), latents),
+        )
+
+    def own(self, layer: PagedLayer, qkv: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
+        return self.seen.attend(layer, rotate_and_store(layer, qkv, rotation, self.slots))
+
+    def pictures(self, layer: PagedLayer, queries: torch.Tensor) -> torch.Tensor:
+        return self.picture.attend(layer, queries)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What packed tokens attend to, those of a run to the same pages."""
+
+    pages: torch.Tensor
+    """integers (runs, pages of the longest)"""
+    mask: torch.Tensor | None
+    """bool (runs, 1, longest run, keys in those pages): which of them count; None for all"""
+    blind: torch.Tensor | None
+    """bool (tokens, 1, 1): those that see nothing; None if there are none"""
+    runs: Runs | None = None
+    """None where each token is a run."""
+    keys: int | None = None
+    """Of the pages only so many, the first ones, are looked at; None for all."""
+
+    @classmethod
+    def by_rows(cls, table: torch.Tensor, lengths: torch.Tensor) -> Seen:
+        """Of one token for each row the first `lengths`, int (rows), keys in `table`, int32 (rows, pages)."""
         shortest, longest = map(int, lengths.aminmax())
         pages = table[:, : max(1, pages_for(longest))]
         tokens = torch.arange(pages.shape[1] * PAGE_SIZE, device=lengths.device)
@@ -47,41 +92,20 @@ class SeenByRows:
         )
 
     def attend(self, layer: PagedLayer, queries: torch.Tensor) -> torch.Tensor:
-        """Attention of one query for each row, (rows, heads, head dimension); zeros for blind rows."""
-        keys, values = gather(layer, self.pages)
-        attended = functional.scaled_dot_product_attention(
-            queries[:, :, None], keys, values, attn_mask=self.mask
-        )[:, :, 0]
-        return attended if self.blind is None else attended.masked_fill(self.blind, 0.0)
-
-    def on(self, device: torch.device) -> SeenByRows:
-        return SeenByRows(
-            self.pages.to(device),
-            None if self.mask is None else self.mask.to(device),
-            None if self.blind is None else self.blind.to(device),
+        """Attention of (tokens, heads, head dimension); zeros for tokens that see nothing."""
+        # An index of two dimensions would copy number by number, this copies page by page.
+        keys, values = (
+            each.index_select(0, self.pages.flatten())
+            .view(len(self.pages), -1, *each.shape[2:])
+            .transpose(1, 2)[:, :, : self.keys]
+            for each in (layer.keys, layer.values)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class GatheredRows:
-    """One token for each row, as `inference.engine.attention.DecodeAttention`."""
-
-    slots: torch.Tensor
-    """integers (rows): where the new token is stored"""
-    seen: SeenByRows
-    picture: SeenByRows
-
-    def own(self, layer: PagedLayer, qkv: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
-        queries = rotate_and_store(layer, qkv, rotation, self.slots)
-        return self.seen.attend(layer, queries)
-
-    def pictures(self, layer: PagedLayer, queries: torch.Tensor) -> torch.Tensor:
-        return self.picture.attend(layer, queries)
-
-    def on(self, device: torch.device) -> GatheredRows:
-        if device == self.slots.device:
-            return self
-        return GatheredRows(self.slots.to(device), self.seen.on(device), self.picture.on(device))
+        padded = queries[:, None] if self.runs is None else self.runs.pad(queries)
+        attended = functional.scaled_dot_product_attention(
+            padded.transpose(1, 2), keys, values, attn_mask=self.mask
+        ).transpose(1, 2)
+        packed = attended[:, 0] if self.runs is None else self.runs.pack(attended)
+        return packed if self.blind is None else packed.masked_fill(self.blind, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +118,11 @@ class Runs:
     """int64 (tokens): the place in the flattened rectangle of each packed token"""
 
     @classmethod
-    def of(cls, lengths: Sequence[int], device: torch.device) -> Runs:
-        counts = torch.tensor(lengths)
-        longest = int(counts.max())
-        starts = counts.cumsum(0) - counts
-        columns = torch.arange(longest)
-        inside = columns < counts[:, None]
+    def of(cls, lengths: torch.Tensor, device: torch.device) -> Runs:
+        """Of runs of these lengths, int64 on the host."""
+        starts = lengths.cumsum(0) - lengths
+        columns = torch.arange(int(lengths.max()))
+        inside = columns < lengths[:, None]
         padded = torch.where(inside, starts[:, None] + columns, 0)
         packed = inside.flatten().nonzero()[:, 0]
         return cls(upload(padded, device), upload(packed, device))
@@ -111,55 +134,3 @@ class Runs:
     def pack(self, rectangle: torch.Tensor) -> torch.Tensor:
         """(runs, longest, ...) to (tokens, ...)"""
         return rectangle.flatten(0, 1).index_select(0, self.packed)
-
-    def on(self, device: torch.device) -> Runs:
-        return Runs(self.padded.to(device), self.packed.to(device))
-
-
-@dataclass(frozen=True, slots=True)
-class GatheredRuns:
-    """Some next tokens of each of several sequences, packed one sequence after the other."""
-
-    sequences: Runs
-    table: torch.Tensor
-    """int64 (sequences, pages of the longest)"""
-    mask: torch.Tensor
-    """bool (sequences, 1, longest run, tokens in the table's pages): what each token may attend to"""
-    slots: torch.Tensor
-    """int64 (tokens)"""
-    views: Runs
-    """Runs of tokens that see the same picture."""
-    pages_of_view: torch.Tensor
-    """int64 (runs, pages of a picture): those of the picture that the run sees"""
-    sees: torch.Tensor
-    """bool (tokens): whether the token sees a picture"""
-    latents: int
-
-    def own(self, layer: PagedLayer, qkv: torch.Tensor, rotation: torch.Tensor) -> torch.Tensor:
-        queries = rotate_and_store(layer, qkv, rotation, self.slots)
-        keys, values = gather(layer, self.table)
-        attended = functional.scaled_dot_product_attention(
-            self.sequences.pad(queries).transpose(1, 2), keys, values, attn_mask=self.mask
-        )
-        return self.sequences.pack(attended.transpose(1, 2))
-
-    def pictures(self, layer: PagedLayer, queries: torch.Tensor) -> torch.Tensor:
-        keys, values = (each[:, :, : self.latents] for each in gather(layer, self.pages_of_view))
-        attended = functional.scaled_dot_product_attention(
-            self.views.pad(queries).transpose(1, 2), keys, values
-        )
-        return self.views.pack(attended.transpose(1, 2)).masked_fill(~self.sees[:, None, None], 0.0)
-
-    def on(self, device: torch.device) -> GatheredRuns:
-        if device == self.table.device:
-            return self
-        return GatheredRuns(
-            self.sequences.on(device),
-            self.table.to(device),
-            self.mask.to(device),
-            self.slots.to(device),
-            self.views.on(device),
-            self.pages_of_view.to(device),
-            self.sees.to(device),
-            self.latents,
-        )

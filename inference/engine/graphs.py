@@ -13,23 +13,17 @@ WARM_UP_RUNS = 2
 """Libraries choose and load their kernels in the first runs, which cannot be recorded."""
 
 
-class Recordings(Generic[K]):
-    """Runs `work(key)`, replaying what was recorded for that key; the work reads and writes fixed tensors.
+class CudaGraphs(Generic[K]):
+    """Runs `work(key)`, or replays what was captured for that key; it reads and writes fixed tensors."""
 
-    Without a GPU, or with recording switched off, the same code simply runs.
-    """
-
-    def __init__(self, work: Callable[[K], None], *, enabled: bool) -> None:
+    def __init__(self, work: Callable[[K], None]) -> None:
         self._work = work
-        self._enabled = enabled
         self._graphs: dict[K, torch.cuda.CUDAGraph] = {}
         self._pool: Any = None
 
     @torch.no_grad()
-    def record(self, key: K) -> None:
-        """Records the work for `key`; without effect where nothing is recorded."""
-        if not self._enabled or key in self._graphs:
-            return
+    def capture(self, key: K) -> None:
+        """Records the work for `key`."""
         stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 
 from inference import garbage
-from inference.engine.decoding import Decoding, NotANumber
-from inference.engine.jobs import BeamGeneration, Generation, Job, Ranking
+from inference.engine.decoding import Decoding
+from inference.engine.jobs import BeamGeneration, Generation, Job, NotANumber
 from inference.engine.machine import Machine
-from inference.engine.pages import PAGE_SIZE
+from inference.engine.ranking import Ranking, Rankings
 from inference.engine.reading import Reader
 from inference.errors import EngineError, InferenceError, PromptError
 from inference.line import Line
 from inference.requests import RankRequest, Request
 from inference.settings import EngineSettings
-from inference.worker import FAILED, DeviceLostError
+from inference.worker import FAILED, DeviceLostError, DriverLostError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -61,14 +60,14 @@ class ContinuousEngine:
         self._returning: list[Job] = []
         """Those that ran when the device failed and have no memory yet; they go first."""
         self._failed_before = False
-        """Whether no step of the batch succeeded since the device failed."""
+        """Whether no step of the batch succeeded and no labels were compared since the device failed."""
         self._begin()
 
     def _begin(self) -> None:
         self.machine = self._make_machine()
-        self._reader = Reader(self.machine, self._fail)
-        self._ranking: list[Ranking] = []
-        self._decoding = Decoding(self.machine, end=self._end_of_decoding)
+        self._reader = Reader(self.machine, self._end)
+        self._rankings = Rankings(self.machine, end=self._end)
+        self._decoding = Decoding(self.machine, end=self._end)
         self._steps_since_reading = 0
 
     @property
@@ -83,8 +82,10 @@ class ContinuousEngine:
             or any(request.ready for request in self._line.waiting())
         )
 
+    @torch.inference_mode()
     def forget(self) -> None:
         self.machine.memory.forget()
+        self.machine.wipe(self._decoding.rows)
 
     @torch.inference_mode()
     def step(self) -> None:
@@ -93,8 +94,9 @@ class ContinuousEngine:
             self._admit()
             if self._shall_read():
                 self._read()
-            self._rank()
-            if self._decoding.step():
+            # While others are answered, labels are read in one pass, for who came first.
+            ranked = self._rankings.step(passes=1 if self._decoding.rows else len(self._rankings))
+            if self._decoding.step() or ranked:
                 self._failed_before = False
         except Exception as error:
             self._recover(error)
@@ -120,7 +122,7 @@ class ContinuousEngine:
         self._reader.encode_pictures(BUSY_PICTURES if busy else IDLE_PICTURES)
         chunk = self.machine.chunk_tokens if busy else self.machine.idle_chunk_tokens
         for jobs, logits in self._reader.read_prompts(chunk):
-            self._go_on(jobs, logits)
+            self._begin_answers(jobs, logits)
 
     def _drop_cancelled(self) -> None:
         self._returning = [job for job in self._returning if not job.request.cancelled]
@@ -130,17 +132,20 @@ class ContinuousEngine:
     def _admit(self) -> None:
         """Takes in who waits, in turn, as long as there is room; nobody overtakes one that has to wait."""
         while self._returning:
-            if not self._has_room(self._returning[0]):
+            if not self._take_in(self._returning[0]):
                 return
             self._returning.pop(0)
         for request in self._line.waiting():
             if request.ready:
-                if not self._has_room(self._job(request)):
+                if not self._take_in(self._job(request)):
                     return
                 self._line.take(request)
 
-    def _has_room(self, job: Job) -> bool:
-        """Gives `job` memory and has its prompt read; True also if that can never be and it failed."""
+    def _take_in(self, job: Job) -> bool:
+        """Gives `job` memory and has its prompt read; False if there is no room now.
+
+        One for which there can never be room fails, and is not in the way of others.
+        """
         most_rows = self._settings.most_rows
         try:
             if job.num_rows > most_rows:
@@ -150,7 +155,7 @@ class ContinuousEngine:
             if not job.admit(self.machine.memory):
                 return False
         except Exception as error:
-            self._fail(job, error)
+            self._end(job, error)
             return True
         self._jobs.append(job)
         self._reader.add(job)
@@ -163,82 +168,52 @@ class ContinuousEngine:
             return BeamGeneration(request, self._tokenizer, self._end_ids)
         return Generation(request, self._tokenizer, self._end_ids)
 
-    def _go_on(self, jobs: Sequence[Job], logits: torch.Tensor) -> None:
+    def _begin_answers(self, jobs: Sequence[Job], logits: torch.Tensor) -> None:
         """Prompts were read; `logits` (jobs, vocabulary) come after them."""
-        joining: list[Generation | BeamGeneration] = []
-        rows: list[int] = []
+        singles: dict[int, Generation] = {}
         for number, job in enumerate(jobs):
-            length = len(job.token_ids)
-            # Beams put other things into a page that the prompt ends in.
-            kept = length - length % PAGE_SIZE if isinstance(job, BeamGeneration) else length
-            self._remember(job, kept)
+            job.remember(self.machine.memory)
             if isinstance(job, Ranking):
-                job.begin(logits[number])
-                self._ranking.append(job)
-            elif isinstance(job, Generation | BeamGeneration):
-                joining.append(job)
-                rows.append(number)
-        if joining:
-            self._decoding.join(joining, logits[rows] if len(rows) < len(jobs) else logits)
+                self._rankings.join(job, logits[number])
+            elif isinstance(job, BeamGeneration):
+                self._decoding.join_beams(job, logits[number])
+            elif isinstance(job, Generation):
+                singles[number] = job
+        if singles:
+            all_of_them = len(singles) == len(jobs)
+            self._decoding.join([*singles.values()], logits if all_of_them else logits[[*singles]])
 
-    def _rank(self) -> None:
-        """Compares labels: while others are answered in one pass, which is that of who came first."""
-        passes = 1 if self._decoding.rows else len(self._ranking)
-        for job in tuple(self._ranking):
-            if not job.is_scored and passes > 0:
-                passes -= 1
-                self._reader.read_labels(job)
-            if job in self._ranking and job.is_scored:
-                if job.is_poisoned:
-                    self._fail(job, NotANumber())
-                else:
-                    job.finish()
-                    self._release(job)
-
-    def _end_of_decoding(self, job: Job, error: Exception | None) -> None:
+    def _end(self, job: Job, error: Exception | None) -> None:
+        """Ends a job that is over, or that could not be computed while the device works."""
+        if error is None and isinstance(job, Generation):
+            job.remember(self.machine.memory)
         if error is not None:
-            self._fail(job, error)
-            return
-        if isinstance(job, Generation):
-            # The last token was chosen but perhaps not computed.
-            self._remember(job, len(job.sequence.token_ids) - 1)
-        self._release(job)
-
-    def _remember(self, job: Job, tokens: int) -> None:
-        if not job.request.is_forgotten:
-            self.machine.memory.remember(job.sequence, tokens)
-
-    def _fail(self, job: Job, error: Exception) -> None:
-        """Fails a request that could not be computed, if it is the request and not the device that failed."""
-        if not isinstance(error, InferenceError | NotANumber):
-            self.machine.synchronize()  # raises if nothing can be computed any more
-        self._tell(job, error)
+            if not isinstance(error, InferenceError | NotANumber):
+                self.machine.synchronize()  # raises if nothing can be computed any more
+            self._tell(job, error)
         self._release(job, poisoned=isinstance(error, NotANumber))
 
     def _tell(self, job: Job, error: Exception) -> None:
         """Fails a request with a sentence for whoever asked, and the whole story for the log."""
-        if isinstance(error, InferenceError):
-            told = error
-        else:
-            log.error("A request failed.", exc_info=error)
-            told = EngineError(FAILED)
-            if isinstance(error, NotANumber):
-                told = EngineError(NOT_A_NUMBER)
-            elif isinstance(error, torch.OutOfMemoryError):
-                told = EngineError(OUT_OF_MEMORY)
         job.over = True
-        job.request.listener.fail(told)
+        if isinstance(error, InferenceError):
+            job.request.listener.fail(error)
+            return
+        log.error("A request failed.", exc_info=error)
+        told = {NotANumber: NOT_A_NUMBER, torch.OutOfMemoryError: OUT_OF_MEMORY}.get(type(error), FAILED)
+        job.request.listener.fail(EngineError(told))
 
     def _release(self, job: Job, *, poisoned: bool = False) -> None:
         """Frees all that a job has."""
         job.over = True
         self._decoding.leave(job)
         self._reader.drop(job)
-        if isinstance(job, Ranking) and job in self._ranking:
-            self._ranking.remove(job)
+        self._rankings.leave(job)
         job.release(self.machine.memory, poisoned=poisoned)
         if job in self._jobs:
             self._jobs.remove(job)
+        if job.request.is_forgotten:
+            self.machine.wipe(self._decoding.rows)
 
     def _recover(self, error: Exception) -> None:
         """Makes everything on the device anew and has what ran computed again."""
@@ -259,18 +234,13 @@ class ContinuousEngine:
         try:
             self.machine.synchronize()
             # The old machine goes before the new one takes its memory. The error knows it too.
-            del self.machine, self._reader, self._decoding
-            _let_go(error)
+            del self.machine, self._reader, self._rankings, self._decoding
+            garbage.let_go(error)
             garbage.collect()
             torch.cuda.empty_cache()  # without effect if there is no GPU
             self._begin()
+        except torch.OutOfMemoryError as failure:
+            raise DriverLostError from failure
         except Exception as failure:
             raise DeviceLostError from failure
         log.warning("The device works again.")
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Drops what an error's traceback holds: all that the functions it came through had at hand."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__context__

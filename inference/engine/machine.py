@@ -15,13 +15,13 @@ from inference import garbage
 from inference.devices import idle_threads
 from inference.engine import dispatch
 from inference.engine.budget import Budget
-from inference.engine.context import ContextMemory
+from inference.engine.context import KVCache
 from inference.engine.crew import Crew
-from inference.engine.graphs import Recordings
+from inference.engine.graphs import CudaGraphs
 from inference.engine.model import Decoder
 from inference.engine.pages import PAGE_SIZE, PagedLayers, pages_for
 from inference.engine.pictures import PictureEncoder, latents_of
-from inference.engine.prefill import PromptPasses
+from inference.engine.prefill import Prefill
 from inference.engine.rows import Rows
 from inference.settings import EngineSettings
 
@@ -89,7 +89,7 @@ class Machine:
             {each for each in settings.buckets if each < settings.most_rows} | {settings.most_rows}
         )
         own, pictures = self._layers(settings, context)
-        self.memory = ContextMemory(
+        self.memory = KVCache(
             own,
             pictures,
             slots=len(pictures.layers[0].keys) // pages_for(self.latents) - 1,
@@ -104,7 +104,7 @@ class Machine:
             latents=self.latents,
             forbidden=self.forbidden,
         )
-        self.passes = PromptPasses(
+        self.prefill = Prefill(
             self.decoder,
             own.layers,
             pictures.layers,
@@ -113,18 +113,23 @@ class Machine:
             latents=self.latents,
             graphs=self.records,
         )
-        self.encoder = PictureEncoder(model, self.decoder, pictures.layers, crew, graphs=self.records)
-        self._steps: Recordings[tuple[int, bool]] = Recordings(
-            lambda key: self.rows.step(*key), enabled=self.records
-        )
+        self.encoder = PictureEncoder(model, self.decoder, pictures.layers, crew)
+        self._steps: CudaGraphs[tuple[int, bool]] = CudaGraphs(lambda key: self.rows.step(*key))
         if self.records:
             self._record(report)
 
-    def step(self, rows: int, plain: bool) -> None:
+    def step(self, rows: int, greedy: bool) -> None:
         """One token for each of the first `rows` rows."""
         if self.pads_rows:
             rows = next(bucket for bucket in self._buckets if bucket >= rows)
-        self._steps((rows, plain))
+        self._steps((rows, greedy))
+
+    def wipe(self, rows: int) -> None:
+        """Zeros where something is left of requests that are over; the first `rows` rows are in use."""
+        self.memory.wipe()
+        self.rows.wipe(rows)
+        self.prefill.wipe()
+        self.encoder.wipe()
 
     def synchronize(self) -> None:
         """Waits for the device.
@@ -138,11 +143,11 @@ class Machine:
 
     def _record(self, report: Callable[[int, int], None]) -> None:
         began = monotonic()
-        keys = [(bucket, plain) for bucket in reversed(self._buckets) for plain in (True, False)]
+        keys = [(bucket, greedy) for bucket in reversed(self._buckets) for greedy in (True, False)]
         works: list[Callable[[], None]] = [
-            *(partial(self._steps.record, key) for key in keys),
-            *self.passes.recordings(),
-            *self.encoder.recordings(),
+            *(partial(self._steps.capture, key) for key in keys),
+            *self.prefill.captures(),
+            *self.encoder.captures(),
         ]
         # A recording that is destroyed, as garbage, spoils the one that is being made.
         with garbage.settled():

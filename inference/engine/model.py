@@ -13,6 +13,7 @@ from torch.nn import functional
 from inference.engine import dispatch
 from inference.engine.attention import Attention
 from inference.engine.pages import PagedLayer, PagedLayers
+from inference.engine.transfers import to_device
 from inference.engine.weights import (
     Dense,
     embedding_table,
@@ -39,18 +40,16 @@ class Decoder:
         self._head = Dense(head_matrix(model))
         self._norm = Norm(model.model.norm)
         interval = cast(int, config.cross_layer_interval)
-        self.layers: list[SelfAttentionBlock] = []
-        self.cross_layers: list[CrossAttentionBlock] = []
-        self._blocks: list[tuple[CrossAttentionBlock | None, SelfAttentionBlock]] = []
-        for index, layer in enumerate(model.model.layers):
-            cross = None
+        self.layers = [SelfAttentionBlock(layer, self.heads) for layer in model.model.layers]
+        self.cross_layers = [
+            CrossAttentionBlock(layer, self.heads) for layer in model.model.gated_cross_attn_layers
+        ]
+        self._blocks: list[SelfAttentionBlock | CrossAttentionBlock] = []
+        for index, layer in enumerate(self.layers):
             if index % interval == 0:
-                cross = CrossAttentionBlock(
-                    model.model.gated_cross_attn_layers[index // interval], self.heads
-                )
-                self.cross_layers.append(cross)
-            self.layers.append(SelfAttentionBlock(layer, self.heads))
-            self._blocks.append((cross, self.layers[-1]))
+                self._blocks.append(self.cross_layers[index // interval])
+            self._blocks.append(layer)
+        self._block_devices = {block.device for block in self._blocks}
         self._rotation = _rotation(model, self._embedding)
 
     @property
@@ -70,9 +69,7 @@ class Decoder:
     @property
     def devices(self) -> set[torch.device]:
         """All devices that layers lie on."""
-        layers = {layer.device for layer in self.layers}
-        cross_layers = {layer.device for layer in self.cross_layers}
-        return {self._embedding.device, self._head.weight.device} | layers | cross_layers
+        return {self._embedding.device, self._head.weight.device} | self._block_devices
 
     def pages(self, devices: Sequence[torch.device], count: int) -> PagedLayers:
         """So many empty pages for layers on these devices."""
@@ -96,14 +93,15 @@ class Decoder:
         """
         stream = Stream(functional.embedding(token_ids, self._embedding))
         rotation = self._rotation[positions]
-        cross_layers = iter(pictures)
-        for (cross, layer), pages in zip(self._blocks, own, strict=True):
-            if cross is not None:
-                stream, attention = stream.to(cross.device), attention.on(cross.device)
-                stream = cross(stream, next(cross_layers), attention)
-            stream, attention = stream.to(layer.device), attention.on(layer.device)
-            rotation = rotation.to(layer.device)
-            stream = layer(stream, rotation, pages, attention)
+        rotation_on = {device: to_device(rotation, device) for device in self._block_devices}
+        attention_on = {device: to_device(attention, device) for device in self._block_devices}
+        own_pages, picture_pages = iter(own), iter(pictures)
+        for block in self._blocks:
+            stream, attention = stream.to(block.device), attention_on[block.device]
+            if isinstance(block, CrossAttentionBlock):
+                stream = block(stream, next(picture_pages), attention)
+            else:
+                stream = block(stream, rotation_on[block.device], next(own_pages), attention)
         return self._norm.of_sum(stream.to(self._norm.weight.device))[1]
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -123,12 +121,7 @@ class Stream:
     """(hidden) or (1); 1 if not given"""
 
     def to(self, device: torch.device) -> Stream:
-        if self.x.device == device:
-            return self
-        return Stream(
-            self.x.to(device),
-            *(each if each is None else each.to(device) for each in (self.added, self.gate)),
-        )
+        return self if self.x.device == device else to_device(self, device)
 
 
 class SelfAttentionBlock:
@@ -219,8 +212,7 @@ class Norm:
         if dispatch.uses_kernels(x):
             from inference.kernels.fused import rms_norm
 
-            with dispatch.launching_for(x):
-                return rms_norm(x, self.weight, self._epsilon, added=added, gate=gate)
+            return rms_norm(x, self.weight, self._epsilon, added=added, gate=gate)
         if added is not None:
             x = x + (added if gate is None else gate * added)
         return x, functional.rms_norm(x, self.weight.shape, self.weight, self._epsilon)

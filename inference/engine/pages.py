@@ -8,6 +8,7 @@ from itertools import groupby
 
 import torch
 
+from inference.engine.transfers import upload
 from inference.kernels.limits import PAGE_SIZE as PAGE_SIZE
 
 
@@ -63,29 +64,42 @@ def _uploaded(pages: Sequence[int], device: torch.device) -> torch.Tensor:
     return upload(torch.tensor(pages, dtype=torch.int64), device)
 
 
-def upload(values: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """`values` on `device`, without waiting for what the device is doing."""
-    if device.type == "cpu":
-        return values
-    return values.pin_memory().to(device, non_blocking=True)
+class FreeList:
+    """Which of some numbers are free, and where something is left of their last users."""
 
+    def __init__(self, numbers: range) -> None:
+        self._free = list(reversed(numbers))
+        self._left: set[int] = set()
 
-class OutOfPages(Exception):  # noqa: N818 - it is met by waiting
-    """There are not enough free pages now."""
+    def __len__(self) -> int:
+        return len(self._free)
+
+    def take(self) -> int:
+        number = self._free.pop()
+        self._left.discard(number)
+        return number
+
+    def give_back(self, number: int) -> None:
+        self._free.append(number)
+        self._left.add(number)
+
+    def left(self) -> list[int]:
+        """The free numbers where something is left of their last users; they are named once."""
+        left, self._left = sorted(self._left), set()
+        return left
 
 
 class PagePool:
     """Which pages are free, and how many users each of the others has."""
 
     def __init__(self, pages: int) -> None:
-        self._free = list(range(pages - 1, 0, -1))
+        self.unused = FreeList(range(1, pages))
         self._users = [0] * pages
-        self._left: set[int] = set()
-        """Free pages with what their last users wrote."""
 
     @property
     def free(self) -> int:
-        return len(self._free)
+        """Pages that there are to be taken."""
+        return len(self.unused)
 
     @property
     def size(self) -> int:
@@ -93,17 +107,10 @@ class PagePool:
         return len(self._users) - 1
 
     def take(self, count: int) -> list[int]:
-        """`count` pages with one user each.
-
-        Raises:
-            OutOfPages: fewer are free.
-        """
-        if count > len(self._free):
-            raise OutOfPages
-        taken = [self._free.pop() for _ in range(count)]
+        """`count` pages with one user each; so many are free."""
+        taken = [self.unused.take() for _ in range(count)]
         for page in taken:
             self._users[page] = 1
-        self._left.difference_update(taken)
         return taken
 
     def share(self, pages: Iterable[int]) -> None:
@@ -119,13 +126,7 @@ class PagePool:
         for page in pages:
             self._users[page] -= 1
             if self._users[page] == 0:
-                self._free.append(page)
-                self._left.add(page)
-
-    def left(self) -> list[int]:
-        """The free pages in which something is left of their last users; they are named once."""
-        left, self._left = sorted(self._left), set()
-        return left
+                self.unused.give_back(page)
 
 
 def pages_for(tokens: int) -> int:

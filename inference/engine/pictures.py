@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from inference.engine.crew import Crew, shares
-from inference.engine.graphs import Recordings
+from inference.engine.graphs import CudaGraphs
 from inference.engine.model import Decoder
-from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for, upload
+from inference.engine.pages import PAGE_SIZE, FreeList, PagedLayer, pages_for
+from inference.engine.transfers import upload
 from inference.prepared import PreparedPicture
 
 if TYPE_CHECKING:
@@ -38,28 +39,29 @@ class PictureCache:
         self._slot_of: OrderedDict[bytes, int] = OrderedDict()
         """The least recently used first."""
         self._users: Counter[bytes] = Counter()
-        self._free = list(range(slots, 0, -1))
-        self._left: set[int] = set()
-        """Free slots with what was made of their last pictures."""
+        self.unused = FreeList(range(1, slots + 1))
 
     def has_room(self, digests: Iterable[bytes]) -> bool:
         """Whether all of these can have slots at the same time now."""
         wanted = set(digests)
         new = sum(digest not in self._slot_of for digest in wanted)
         idle = sum(digest not in self._users and digest not in wanted for digest in self._slot_of)
-        return new <= len(self._free) + idle
+        return new <= len(self.unused) + idle
 
-    def take(self, picture: PreparedPicture) -> int:
-        """The picture's slot, in use until it is released; encoded once the picture no longer waits."""
+    def take(self, pictures: Sequence[PreparedPicture]) -> list[int]:
+        """The pictures' slots, in use until they are released; encoded are those that no longer wait."""
+        # All are in use before one needs a slot: none of them makes way for another.
+        self._users.update(picture.digest for picture in pictures)
+        return [self._take(picture) for picture in pictures]
+
+    def _take(self, picture: PreparedPicture) -> int:
         digest = picture.digest
         if digest not in self._slot_of:
-            if not self._free:
+            if not self.unused:
                 self._forget(next(other for other in self._slot_of if other not in self._users))
-            self._slot_of[digest] = self._free.pop()
-            self._left.discard(self._slot_of[digest])
+            self._slot_of[digest] = self.unused.take()
             self.waiting[digest] = picture
         self._slot_of.move_to_end(digest)
-        self._users[digest] += 1
         return self._slot_of[digest]
 
     def slot(self, digest: bytes) -> int:
@@ -78,16 +80,9 @@ class PictureCache:
         for digest in [digest for digest in self._slot_of if digest not in self._users]:
             self._forget(digest)
 
-    def left(self) -> list[int]:
-        """The free slots in which something is left of their last pictures; they are named once."""
-        left, self._left = sorted(self._left), set()
-        return left
-
     def _forget(self, digest: bytes) -> None:
         self.waiting.pop(digest, None)
-        slot = self._slot_of.pop(digest)
-        self._free.append(slot)
-        self._left.add(slot)
+        self.unused.give_back(self._slot_of.pop(digest))
 
 
 class PictureEncoder:
@@ -99,8 +94,6 @@ class PictureEncoder:
         decoder: Decoder,
         layers: list[PagedLayer],
         crew: Crew,
-        *,
-        graphs: bool,
     ) -> None:
         self._model: Any = model.model
         self._decoder = decoder
@@ -110,11 +103,11 @@ class PictureEncoder:
         weight = self._model.vision_model.embeddings.patch_embedding.weight
         self._pixels = torch.zeros(PICTURES_AT_ONCE, 3, size, size, dtype=weight.dtype, device=weight.device)
         self._slots = torch.zeros(PICTURES_AT_ONCE, dtype=torch.int64, device=weight.device)
-        self._recordings = Recordings(self._run, enabled=graphs)
+        self._graphs = CudaGraphs(self._run)
 
-    def recordings(self) -> list[Callable[[], None]]:
+    def captures(self) -> list[Callable[[], None]]:
         """What records the encoder, each for another number of pictures."""
-        return [partial(self._recordings.record, count) for count in reversed(_BUCKETS)]
+        return [partial(self._graphs.capture, count) for count in reversed(_BUCKETS)]
 
     def encode(self, pictures: Sequence[PreparedPicture], slots: Sequence[int]) -> None:
         """Encodes at most `PICTURES_AT_ONCE` pictures into their slots."""
@@ -127,7 +120,11 @@ class PictureEncoder:
         self._slots.copy_(upload(padded, self._slots.device))
         if self._pixels.is_cuda:
             count = next(bucket for bucket in _BUCKETS if bucket >= count)
-        self._recordings(count)
+        self._graphs(count)
+
+    def wipe(self) -> None:
+        """Forgets the pictures that were encoded last."""
+        self._pixels.zero_()
 
     def _run(self, count: int) -> None:
         self._crew.run([partial(self._encode, share) for share in shares([1] * count, self._crew.size)])

@@ -1,4 +1,4 @@
-"""Reading what was asked: pictures, prompts in chunks, labels. What fails fails alone."""
+"""Reading what was asked: pictures, and prompts in chunks. What fails fails alone."""
 
 from __future__ import annotations
 
@@ -8,32 +8,28 @@ from typing import TypeVar
 
 import torch
 
-from inference.engine.jobs import Job, Ranking
+from inference.engine.jobs import Job
+from inference.engine.layout import Chunk
 from inference.engine.machine import Machine
 from inference.engine.pictures import PICTURES_AT_ONCE
-from inference.engine.prefill import Chunk, last_places
+from inference.engine.prefill import MOST_GATHERED_TOKENS
 from inference.errors import InferenceError
 
 log = logging.getLogger(__name__)
 
-MOST_GATHERED_TOKENS = 32_768
-"""Tokens whose keys and values one pass may copy where there is no kernel for it: half a gigabyte for a layer
-of 9B."""
-
 T = TypeVar("T")
-Fail = Callable[[Job, Exception], None]
 
 
 class Reader:
     """Jobs whose prompts are being read, and the passes that do it.
 
     Args:
-        fail: called with a job that cannot be read, and why.
+        end: called with a job that cannot be read, and why.
     """
 
-    def __init__(self, machine: Machine, fail: Fail) -> None:
+    def __init__(self, machine: Machine, end: Callable[[Job, Exception], None]) -> None:
         self._machine = machine
-        self._fail = fail
+        self._end = end
         self._jobs: list[Job] = []
 
     def __len__(self) -> int:
@@ -55,9 +51,12 @@ class Reader:
 
     def encode_pictures(self, most: int) -> None:
         """Encodes at most so many of the pictures that are waited for, the longest waited for first."""
-        digests = list(self._machine.memory.pictures.waiting)[:most]
-        for first in range(0, len(digests), PICTURES_AT_ONCE):
-            self._encode(digests[first : first + PICTURES_AT_ONCE])
+        waiting = self._machine.memory.pictures.waiting
+        while waiting and most > 0:
+            # Looked up each time: with a request that fails its other pictures are not waited for any more.
+            digests = list(waiting)[: min(most, PICTURES_AT_ONCE)]
+            self._encode(digests)
+            most -= len(digests)
 
     def _encode(self, digests: Sequence[bytes]) -> None:
         cache = self._machine.memory.pictures
@@ -67,9 +66,9 @@ class Reader:
                 [cache.waiting[digest] for digest in some], [cache.slot(digest) for digest in some]
             )
 
-        for digest, error in attempt(digests, encode):
+        for digest, error in self._attempt(digests, encode):
             for job in [job for job in self._jobs if needs(job, {digest})]:
-                self._fail(job, error)
+                self._end(job, error)
         for digest in digests:
             cache.waiting.pop(digest, None)
 
@@ -83,34 +82,33 @@ class Reader:
         passes: list[tuple[list[Job], torch.Tensor]] = []
 
         def read_some(some: Sequence[tuple[Job, Chunk]]) -> None:
-            ends = last_places([chunk for _, chunk in some])
-            done = [number for number, (job, chunk) in enumerate(some) if chunk.end == len(job.token_ids)]
-            chunks = [chunk for _, chunk in some]
-            logits = self._machine.passes.read(chunks, [ends[number] for number in done])
+            logits = self._machine.prefill.read([chunk for _, chunk in some])
             for job, chunk in some:
                 job.sequence.computed = chunk.end
-            passes.append(([some[number][0] for number in done], logits))
+            passes.append(([job for job, chunk in some if chunk.wanted], logits))
 
         chosen = self._choose(most_tokens)
-        for (job, _), error in attempt(chosen, read_some) if chosen else ():
-            self._fail(job, error)
+        for (job, _), error in self._attempt(chosen, read_some) if chosen else ():
+            self._end(job, error)
         for jobs, logits in passes:
             for job in jobs:
                 self._jobs.remove(job)
             if jobs:
                 yield jobs, logits
 
-    def read_labels(self, job: Ranking) -> None:
-        """Reads some more of the labels that `job` compares."""
-        labels, chunks, copies = job.next_labels(MOST_GATHERED_TOKENS // len(job.token_ids))
-        places = range(sum(len(chunk.token_ids) for chunk in chunks))
-
-        def score(_: object) -> None:
-            self._machine.memory.copy_pages(copies)
-            job.score(labels, self._machine.passes.read(chunks, places))
-
-        for _, error in attempt([job], score):
-            self._fail(job, error)
+    def _attempt(self, items: Sequence[T], work: Callable[[Sequence[T]], None]) -> list[tuple[T, Exception]]:
+        """Does `work` for all items together, or if that fails for each alone; returns those that failed."""
+        try:
+            work(items)
+        except Exception as error:
+            if len(items) == 1:
+                return [(items[0], error)]
+            if not isinstance(error, InferenceError):
+                self._machine.synchronize()  # raises if nothing can be computed any more
+                log.exception("A pass for %d failed; each is tried by itself.", len(items))
+        else:
+            return []
+        return [failure for item in items for failure in self._attempt([item], work)]
 
     def _choose(self, most_tokens: int) -> list[tuple[Job, Chunk]]:
         """The next chunks, of jobs in the order in which they came."""
@@ -135,17 +133,3 @@ def needs(job: Job, digests: set[bytes]) -> bool:
     """Whether what is yet to be read of the job sees one of these pictures."""
     sequence = job.sequence
     return any(sequence.pictures[view].digest in digests for view in sequence.slots)
-
-
-def attempt(items: Sequence[T], work: Callable[[Sequence[T]], None]) -> list[tuple[T, Exception]]:
-    """Does `work` for all items together; if that fails, for each by itself. Returns those that failed."""
-    try:
-        work(items)
-    except Exception as error:
-        if len(items) == 1:
-            return [(items[0], error)]
-        if not isinstance(error, InferenceError):
-            log.exception("A pass for %d failed; each is tried by itself.", len(items))
-    else:
-        return []
-    return [failure for item in items for failure in attempt([item], work)]

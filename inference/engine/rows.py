@@ -11,10 +11,11 @@ import torch
 
 from inference.engine import dispatch
 from inference.engine.attention import Attention, DecodeAttention
-from inference.engine.gathered import GatheredRows, SeenByRows
+from inference.engine.gathered import GatheredAttention, Seen
 from inference.engine.model import Decoder
-from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for, upload
-from inference.engine.sampling import SamplingRows, choose, choose_likeliest
+from inference.engine.pages import PAGE_SIZE, PagedLayer, pages_for
+from inference.engine.sampling import SamplingRows, choose, choose_greedily
+from inference.engine.transfers import upload
 
 if TYPE_CHECKING:
     from inference.surface import Options
@@ -78,13 +79,13 @@ class Rows:
         self.logits = torch.zeros(rows, decoder.vocabulary, device=device)
         """float32, of the last step."""
 
-    def step(self, rows: int, plain: bool) -> None:
-        """One token for each of the first `rows` rows; `plain` if no row needs more than the likeliest."""
+    def step(self, rows: int, greedy: bool) -> None:
+        """One token for each of the first `rows` rows; `greedy` if each takes the likeliest."""
         positions = (self.lengths[:rows] - 1).clamp(min=0)
         attention = self._attention(rows, positions)
         hidden = self._decoder.forward(self.token_ids[:rows], positions, self._own, self._pictures, attention)
         self.logits[:rows].copy_(self._decoder.logits(hidden))
-        self._advance(slice(0, rows), self.logits[:rows], plain)
+        self._advance(slice(0, rows), self.logits[:rows], greedy)
 
     def _attention(self, rows: int, positions: torch.Tensor) -> Attention:
         lengths, table = self.lengths[:rows], self.table[:rows]
@@ -93,24 +94,24 @@ class Rows:
         slots = page * PAGE_SIZE + positions % PAGE_SIZE
         if dispatch.uses_kernels(lengths):
             return DecodeAttention(table, lengths, slots, picture_table, picture_lengths)
-        return GatheredRows(
-            slots, SeenByRows.of(table, lengths), SeenByRows.of(picture_table, picture_lengths)
+        return GatheredAttention(
+            slots, Seen.by_rows(table, lengths), Seen.by_rows(picture_table, picture_lengths)
         )
 
-    def begin(self, rows: Sequence[int], logits: torch.Tensor, plain: bool) -> torch.Tensor:
+    def begin(self, rows: Sequence[int], logits: torch.Tensor, greedy: bool) -> torch.Tensor:
         """Chooses the first token of rows whose prompts were read; returns it, int64 (rows).
 
         Args:
             logits: float32 (rows, vocabulary), after each prompt's last token.
         """
         index = upload(torch.tensor(rows), self.lengths.device)
-        self._advance(index, logits, plain)
+        self._advance(index, logits, greedy)
         return self.chosen[index]
 
-    def _advance(self, rows: slice | torch.Tensor, logits: torch.Tensor, plain: bool) -> None:
+    def _advance(self, rows: slice | torch.Tensor, logits: torch.Tensor, greedy: bool) -> None:
         lengths = self.lengths[rows]
-        if plain:
-            chosen = choose_likeliest(logits, self._forbidden)
+        if greedy:
+            chosen = choose_greedily(logits, self._forbidden)
         else:
             sampling = self.sampling.of(rows)
             chosen = choose(logits, self._forbidden, lengths, sampling)
@@ -146,3 +147,7 @@ class Rows:
         """Makes a row one without a sequence."""
         self._state[row].zero_()
         self.sampling.clear(row)
+
+    def wipe(self, rows: int) -> None:
+        """Forgets what was in rows from number `rows` on."""
+        self.sampling.seen[rows:].zero_()

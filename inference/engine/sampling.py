@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 import torch
 
-from inference.engine.pages import upload
+from inference.engine.transfers import upload
 from inference.sampling import LEAST_TEMPERATURE
 from inference.surface import Options
 
@@ -80,7 +80,7 @@ class SamplingRows:
 
 
 def _numbers(options: Options | None, vocabulary: int) -> tuple[float, float, float, float]:
-    if options is None or is_plain(options):
+    if options is None or is_greedy(options):
         return 0.0, 1.0, float(vocabulary), 1.0
     return (
         options.temperature,
@@ -90,12 +90,12 @@ def _numbers(options: Options | None, vocabulary: int) -> tuple[float, float, fl
     )
 
 
-def is_plain(options: Options) -> bool:
+def is_greedy(options: Options) -> bool:
     """Whether the likeliest token is always the next one."""
     return options.temperature == 0.0 and options.repetition_penalty == 1.0
 
 
-def choose_likeliest(logits: torch.Tensor, forbidden: torch.Tensor) -> torch.Tensor:
+def choose_greedily(logits: torch.Tensor, forbidden: torch.Tensor) -> torch.Tensor:
     """int64 (rows): the token with the greatest logit; -1 where they are no numbers.
 
     Args:

@@ -7,7 +7,7 @@ and memory does not double.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import torch
 from torch import nn
@@ -19,11 +19,8 @@ from inference.kernels.limits import MOST_ROWS
 if TYPE_CHECKING:
     from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
-
-class Projection(Protocol):
-    """A linear map without bias: (rows, in) to (rows, out)."""
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor: ...
+Projection: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+"""A linear map without bias: (rows, in) to (rows, out)."""
 
 
 class Dense:
@@ -44,45 +41,41 @@ class Dense:
         """The product, with `gated` as silu(first half) * second half."""
         from inference.kernels.linear import linear
 
-        with dispatch.launching_for(x):
-            return linear(x.contiguous(), self.weight, gated=gated)
+        return linear(x.contiguous(), self.weight, gated=gated)
 
 
-class Separate:
-    """Layers that cannot be stacked, such as 8-bit ones: each by itself, side by side."""
+def projection(*layers: nn.Module) -> Projection:
+    """The layers' outputs next to each other, (rows, sum of outs); what can be is fused for that."""
+    kinds = {type(layer) for layer in layers}
+    if kinds == {nn.Linear}:
+        return Dense(fuse([cast(nn.Parameter, layer.weight) for layer in layers]))
+    in_4bit = {kind.__name__ for kind in kinds} == {"Linear4bit"}
+    kernel = _nf4_kernel(layers) if in_4bit else None
 
-    def __init__(self, layers: Sequence[nn.Module]) -> None:
-        self._layers = tuple(layers)
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        outputs = [cast(torch.Tensor, layer(x)) for layer in self._layers]
+    def product(x: torch.Tensor) -> torch.Tensor:
+        if kernel is not None and len(x) <= MOST_ROWS:
+            return kernel(x)
+        # What cannot be stacked, such as 8-bit layers: each by itself.
+        outputs = [cast(torch.Tensor, layer(x)) for layer in layers]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
 
-
-class Packed4bit:
-    """`Linear4bit` layers side by side; few rows on a GPU go through a kernel of our own."""
-
-    def __init__(self, layers: Sequence[Any]) -> None:
-        self._layers = Separate(layers)
-        self._kernel: Callable[[torch.Tensor], torch.Tensor] | None = None
-        if dispatch.uses_kernels(layers[0].weight) and all(
-            layer.weight.quant_state.quant_type == "nf4" and layer.weight.quant_state.blocksize == 64
-            for layer in layers
-        ):
-            self._kernel = _nf4_kernel(layers)
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        if self._kernel is not None and len(x) <= MOST_ROWS:
-            return self._kernel(x)
-        return self._layers(x)
+    return product
 
 
-def _nf4_kernel(layers: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The product with the layers' weights stacked, of which the layers' own weights become views."""
+def _nf4_kernel(layers: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """The product of few rows with the layers' weights stacked, of which their own weights become views.
+
+    None where there is no kernel, or for weights that it does not read.
+    """
+    if not dispatch.uses_kernels(layers[0].weight):
+        return None
     from inference.kernels.nf4 import nf4_linear
     from inference.kernels.nf4_weight import Nf4Weight
 
-    weight = Nf4Weight.stack([Nf4Weight.of(layer) for layer in layers])
+    try:
+        weight = Nf4Weight.stack([Nf4Weight.of(layer) for layer in layers])
+    except ValueError:  # of another kind, or of another shape
+        return None
     start = 0
     for layer in layers:
         shape = layer.weight.shape
@@ -92,21 +85,10 @@ def _nf4_kernel(layers: Sequence[Any]) -> Callable[[torch.Tensor], torch.Tensor]
 
     def multiply(x: torch.Tensor) -> torch.Tensor:
         out = x.new_empty(len(x), len(weight.packed))
-        with dispatch.launching_for(x):
-            nf4_linear(x.contiguous(), weight, out)
+        nf4_linear(x.contiguous(), weight, out)
         return out
 
     return multiply
-
-
-def projection(*layers: nn.Module) -> Projection:
-    """The layers' outputs next to each other, (rows, sum of outs); what can be is fused for that."""
-    kinds = {type(layer) for layer in layers}
-    if kinds == {nn.Linear}:
-        return Dense(fuse([cast(nn.Parameter, layer.weight) for layer in layers]))
-    if {kind.__name__ for kind in kinds} == {"Linear4bit"}:
-        return Packed4bit(layers)
-    return Separate(layers)
 
 
 def gated_projection(
@@ -123,8 +105,7 @@ def gated_projection(
         if is_silu and dispatch.uses_kernels(x):
             from inference.kernels.fused import silu_product
 
-            with dispatch.launching_for(x):
-                return silu_product(gate_up)
+            return silu_product(gate_up)
         gates, ups = gate_up.chunk(2, dim=-1)
         return activation(gates) * ups
 
@@ -167,14 +148,12 @@ def _are_stacked(parameters: Sequence[nn.Parameter]) -> bool:
 def embedding_table(model: IdeficsForVisionText2Text) -> torch.Tensor:
     """(vocabulary with the added tokens, hidden): one look-up without asking which id is an added one."""
     table = model.model.embed_tokens
-    if table.num_additional_embeddings == 0:
-        return cast(torch.Tensor, table.weight.data)
-    return fuse([table.weight, table.additional_embedding.weight])
+    added = [table.additional_embedding.weight] if table.num_additional_embeddings else []
+    return fuse([table.weight, *added])
 
 
 def head_matrix(model: IdeficsForVisionText2Text) -> torch.Tensor:
     """(vocabulary with the added tokens, hidden)."""
     head = model.lm_head
-    if head.out_additional_features == 0:
-        return cast(torch.Tensor, head.weight.data)
-    return fuse([head.weight, head.additional_fc.weight])
+    added = [head.additional_fc.weight] if head.out_additional_features else []
+    return fuse([head.weight, *added])

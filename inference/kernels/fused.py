@@ -14,11 +14,12 @@ import triton
 import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from inference.kernels.launching import overlapping
+from inference.kernels.launching import on_its_device, overlapping
 
 _AT_ONCE = 1024
 
 
+@on_its_device
 def rms_norm(
     x: torch.Tensor,
     weight: torch.Tensor,
@@ -58,6 +59,7 @@ def rms_norm(
     return total, normed
 
 
+@on_its_device
 def silu_product(gate_up: torch.Tensor) -> torch.Tensor:
     """silu(gate) * up, (rows, width), of `gate_up`: (rows, 2 * width), contiguous, the gate first."""
     rows, both = gate_up.shape
@@ -68,6 +70,7 @@ def silu_product(gate_up: torch.Tensor) -> torch.Tensor:
     return out
 
 
+@on_its_device
 def rotate_and_store(
     qkv: torch.Tensor,
     rotation: torch.Tensor,

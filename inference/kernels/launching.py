@@ -12,11 +12,30 @@ nothing to do: whoever follows takes a kernel's end for the end of all before it
 from __future__ import annotations
 
 import sys
-from functools import cache
-from typing import Any
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import torch
 import triton
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def on_its_device(
+    start: Callable[Concatenate[torch.Tensor, P], R],
+) -> Callable[Concatenate[torch.Tensor, P], R]:
+    """Has kernels started on the device of the first argument; Triton does not look where arguments lie."""
+
+    @wraps(start)
+    def started(x: torch.Tensor, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if not x.is_cuda:
+            return start(x, *args, **kwargs)
+        with torch.cuda.device(x.device):
+            return start(x, *args, **kwargs)
+
+    return started
 
 
 def overlapping(x: torch.Tensor) -> dict[str, Any]:

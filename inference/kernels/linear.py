@@ -16,7 +16,7 @@ import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from inference.kernels.joining import join_splits
-from inference.kernels.launching import overlapping, shared_memory
+from inference.kernels.launching import on_its_device, overlapping, shared_memory
 from inference.kernels.limits import MOST_ROWS
 
 # Tiles. Of a vector's product: a load of 16 bytes for each thread, and the next one on its way.
@@ -34,6 +34,7 @@ _PREFETCHED = 2
 _LINE = tl.constexpr(128)
 
 
+@on_its_device
 def linear(x: torch.Tensor, weight: torch.Tensor, *, gated: bool = False) -> torch.Tensor:
     """x · weightᵀ, (rows, outputs); sums are float32.
 

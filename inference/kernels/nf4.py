@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 
 from inference.kernels import nf4_hopper, nf4_portable
+from inference.kernels.launching import on_its_device
 from inference.kernels.limits import MOST_ROWS
 from inference.kernels.nf4_weight import Nf4Weight
 
 
+@on_its_device
 def nf4_linear(x: torch.Tensor, weight: Nf4Weight, out: torch.Tensor) -> None:
     """Writes x · weightᵀ to `out`.
 

@@ -33,6 +33,7 @@ from inference.kernels.joining import join_splits
 from inference.kernels.launching import overlapping
 from inference.kernels.nf4_values import load_table, look_up, table
 from inference.kernels.nf4_weight import BLOCK_SIZE, Nf4Weight
+from inference.kernels.tuples import apart, together
 
 _BLOCK = tl.constexpr(BLOCK_SIZE)
 _OUTPUTS = tl.constexpr(16)
@@ -55,7 +56,7 @@ class Tiles:
 
 TILES = {8: Tiles(1, 4, 4, 1), 16: Tiles(4, 2, 2, 264), 32: Tiles(2, 4, 2, 1), 64: Tiles(4, 1, 1, 264)}
 """By the number of rows, rounded up: what was within 3 % of the fastest of some 25 ways on an H100.
-`python -m inference.kernels.bench --tiles` tries others."""
+`python -m tests.inference.kernels.bench --tiles` tries others."""
 # Splits of less are not worth their joining.
 _FEWEST_STEPS = 2
 
@@ -189,7 +190,7 @@ def _chunk(words_at, scales_at, chunk, ACROSS: tl.constexpr, BLOCKS: tl.constexp
     else:
         low = tl.load(scales_at[0] + near)
         high = tl.load(scales_at[1] + near)
-    lows, highs = _apart(low, BLOCKS), _apart(high, BLOCKS)
+    lows, highs = apart(low, BLOCKS), apart(high, BLOCKS)
     scales = ()
     for each in tl.static_range(BLOCKS):
         scales = scales + (tl.join(lows[each], highs[each]),)
@@ -199,32 +200,6 @@ def _chunk(words_at, scales_at, chunk, ACROSS: tl.constexpr, BLOCKS: tl.constexp
 @triton.jit
 def _inside(chunk, ACROSS: tl.constexpr, BLOCKS: tl.constexpr, RAGGED: tl.constexpr):
     return tl.minimum(chunk, ACROSS // BLOCKS - 1) if RAGGED else chunk
-
-
-@triton.jit
-def _apart(tensor, COUNT: tl.constexpr):
-    """(threads, COUNT) as COUNT times (threads,)."""
-    found = ()
-    if COUNT == 1:
-        found = found + (tl.reshape(tensor, tensor.shape[:1]),)
-    else:
-        even, odd = tl.split(tl.reshape(tensor, tensor.shape[:1] + [COUNT // 2, 2]))
-        evens, odds = _apart(even, COUNT // 2), _apart(odd, COUNT // 2)
-        for each in tl.static_range(COUNT // 2):
-            found = found + (evens[each], odds[each])
-    return found
-
-
-@triton.jit
-def _together(tensors, COUNT: tl.constexpr):
-    """COUNT tensors as one with further dimensions, of 2 each, in the order in which they are given."""
-    found = tensors[0]
-    if COUNT > 1:
-        pairs = ()
-        for each in tl.static_range(COUNT // 2):
-            pairs = pairs + (tl.join(tensors[each], tensors[each + COUNT // 2]),)
-        found = _together(pairs, COUNT // 2)
-    return found
 
 
 @triton.jit
@@ -251,9 +226,9 @@ def _add_product(
             octets = octets + (tl.join(tl.load(x_at[octet] + first), tl.load(x_at[octet] + first + 8)),)
         # Inputs are, from here on, (quarter, word, half, pair, one). The tensor cores' order is such that a
         # lane has two neighbours; with the lanes in second but last place its numbers stay where they are.
-        x = tl.reshape(_together(octets, OCTETS), [WARPS, 8, 4, 2, 2, 2, 2, OCTETS])
+        x = tl.reshape(together(octets, OCTETS), [WARPS, 8, 4, 2, 2, 2, 2, OCTETS])
         x = tl.reshape(tl.permute(x, [0, 6, 4, 2, 3, 5, 7, 1]), [WARPS, _BLOCK, 8 * OCTETS])
-        found = _together(look_up(words[each], values, x.dtype, ASSEMBLED), 8)
+        found = together(look_up(words[each], values, x.dtype, ASSEMBLED), 8)
         weights = tl.reshape(found, [WARPS, 8, 4, 2, 2, 2, 2, 2])
         weights = tl.reshape(tl.permute(weights, [0, 4, 1, 3, 6, 2, 5, 7]), [WARPS, _OUTPUTS, _BLOCK])
         product = tl.dot(weights, x, input_precision="ieee")

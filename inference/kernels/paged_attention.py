@@ -19,7 +19,7 @@ import triton
 import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from inference.kernels.launching import overlapping
+from inference.kernels.launching import on_its_device, overlapping
 from inference.kernels.limits import PAGE_SIZE
 
 # Tokens that a program takes at a time, the tiles on their way and worked on, and warps.
@@ -34,6 +34,7 @@ _MOST_SPLITS = 32
 _NOTHING = tl.constexpr(-1e30)
 
 
+@on_its_device
 def paged_decode_attention(
     query: torch.Tensor,
     key_pages: torch.Tensor,

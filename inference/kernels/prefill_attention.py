@@ -18,7 +18,7 @@ import triton
 import triton.language as tl
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
-from inference.kernels.launching import overlapping
+from inference.kernels.launching import on_its_device, overlapping
 from inference.kernels.limits import PAGE_SIZE, QUERIES_OF_A_TILE
 
 _KEYS = 64
@@ -28,6 +28,7 @@ _STAGES = 2
 _NOTHING = tl.constexpr(-1e30)
 
 
+@on_its_device
 def paged_prefill_attention(
     queries: torch.Tensor,
     key_pages: torch.Tensor,

@@ -719,6 +719,20 @@ PROMISES = [
         "pass",
         "looked_for_again",
     ),
+    Mutation(
+        "a device that is lost is tried again and again in the same process",
+        "conversation/reviving.py",
+        "if isinstance(failure, DeviceError):",
+        "if False:",
+        "device_that_is_lost",
+    ),
+    Mutation(
+        "the bot does not look for the end of the device",
+        "cli/run.py",
+        "asyncio.wait({connection, lost}",
+        "asyncio.wait({connection}",
+        "device_that_is_lost",
+    ),
 ]
 
 GROUPS = (
@@ -729,7 +743,11 @@ GROUPS = (
     (LIMITS, "tests/bot/conversation tests/bot/cogs tests/bot/web/test_tokens.py"),
     (MODES, "tests/bot/conversation tests/bot/cogs"),
     (COMMANDS, "tests/bot/cogs tests/bot/cli/test_run.py"),
-    (PROMISES, "tests/bot/bridge tests/bot/cogs tests/bot/store tests/e2e/test_crashes.py"),
+    (
+        PROMISES,
+        "tests/bot/bridge tests/bot/cogs tests/bot/store tests/bot/web/test_health.py "
+        "tests/e2e/test_crashes.py",
+    ),
 )
 """Mistakes, and where the tests are that should notice."""
 

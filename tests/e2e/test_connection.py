@@ -25,10 +25,26 @@ from tests.fake_engine import FakeEngine, Script
 from tests.standin import faults
 from tests.standin.people import Person
 from tests.standin.standin import StandIn
-from tests.standin.things import Channel, Message
+from tests.standin.things import Channel, Message, Server
 
 Story = Callable[["Scene"], Awaitable[None]]
 CREATE = ("POST", "/channels/{channel_id}/messages")
+
+
+class Service(ReplyService):
+    """Tells when a server was forgotten."""
+
+    def __init__(self, store: SqlStore, *others: Any) -> None:
+        super().__init__(store, *others)
+        self.store = store
+        self.left = asyncio.Event()
+        forget = self.erasing.server_left
+
+        async def server_left(server_id: int) -> None:
+            await forget(server_id)
+            self.left.set()
+
+        self.erasing.server_left = server_left  # type: ignore[method-assign]
 
 
 class Client(IdeficsClient):
@@ -39,10 +55,14 @@ class Client(IdeficsClient):
 class Scene:
     """A server with a channel and Alice; the bot is in this process, its engine says what is scripted."""
 
+    client: Client
+    service: Service
+
     def __init__(self, discord: StandIn, engine: FakeEngine) -> None:
         self.discord = discord
         self.engine = engine
-        self.channel: Channel = discord.add_channel(discord.add_server())
+        self.server: Server = discord.add_server()
+        self.channel: Channel = discord.add_channel(self.server)
         self.alice: Person = discord.add_person("Alice")
 
     async def ask(self, text: str, **content: Any) -> Message:
@@ -69,13 +89,13 @@ def red_picture() -> bytes:
 @asynccontextmanager
 async def connected(
     discord: StandIn, folder: Path, engine: FakeEngine, *, content: bool
-) -> AsyncIterator[None]:
+) -> AsyncIterator[tuple[Client, Service]]:
     address = DiscordAddress(discord.api_url)
     async with (
         MediaFetcher(address) as fetcher,
         SqlStore.open(database(folder)) as store,
     ):
-        service = ReplyService(store, fetcher, engine, Limits())
+        service = Service(store, fetcher, engine, Limits())
         await service.look_up_owed()
         client = Client(
             service=service,
@@ -87,20 +107,24 @@ async def connected(
         running = asyncio.create_task(client.start(discord.token))
         running.add_done_callback(lambda _: discord.changes.announce_soon())
         try:
-            await discord.wait_for(lambda: running.done() or discord.gateway.connections, "the bot connects")
-            yield
+            gateway = discord.gateway
+            await discord.wait_for(
+                lambda: running.done() or len(gateway.connections) == gateway.shards, "the bot connects"
+            )
+            yield client, service
         finally:
             await service.close(0)
             await client.close()
             await running
 
 
-def tell(folder: Path, story: Story, *answers: Script, content: bool = True) -> None:
+def tell(folder: Path, story: Story, *answers: Script, content: bool = True, shards: int = 1) -> None:
     async def main() -> None:
         async with asyncio.timeout(60), StandIn(message_content=content) as discord:
             engine = FakeEngine(*answers)
             scene = Scene(discord, engine)
-            async with connected(discord, folder, engine, content=content):
+            discord.gateway.shards = shards
+            async with connected(discord, folder, engine, content=content) as (scene.client, scene.service):
                 await story(scene)
 
     asyncio.run(main())
@@ -137,6 +161,46 @@ def test_after_an_invalid_session_the_bot_begins_anew_and_reads_what_it_missed(
         assert identified == ["IDENTIFY /gateway"] * 2
 
     tell(tmp_path, story)
+
+
+def lose_session(discord: StandIn, *, of: Server) -> None:
+    """The connection for this server ends, and nothing is kept for it: it cannot be taken up again."""
+    (session,) = [one for one in discord.gateway.sessions.values() if one.hears_of(of)]
+    assert session.connection is not None
+    session.connection.cut()
+    del discord.gateway.sessions[session.id]
+
+
+def test_a_server_that_it_was_removed_from_between_two_sessions_is_forgotten(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        server = scene.server
+        assert await scene.answer(await scene.ask("one?")) == "Answer 1."
+        assert await scene.service.store.servers() == [server.id]
+        lose_session(scene.discord, of=server)
+        scene.discord.world.remove_bot(server)
+        await scene.service.left.wait()
+        assert await scene.service.store.servers() == []
+
+    tell(tmp_path, story)
+
+
+def test_of_several_shards_each_reads_what_it_missed(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        others = scene.discord.add_server()
+        while (others.id ^ scene.server.id) >> 22 & 1 == 0:
+            others = scene.discord.add_server()
+        elsewhere = scene.discord.add_channel(others)
+        await scene.client.wait_until_ready()
+        mention = scene.discord.bot.mention
+        for place in (scene.channel, elsewhere):
+            await scene.answer(await scene.alice.send(place, f"{mention} one?"))
+        # Of one of them the session is lost, and the other one goes on.
+        lose_session(scene.discord, of=others)
+        missed = await scene.alice.send(elsewhere, f"{mention} two?")
+        assert await scene.answer(missed) == "Answer 3."
+        assert len(scene.discord.gateway.connections) == 2
+
+    tell(tmp_path, story, shards=2)
 
 
 def test_a_lost_answer_of_discords_doubles_nothing(tmp_path: Path) -> None:

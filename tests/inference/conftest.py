@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from inference.prompt import load_tokenizer
+from inference.tokenizer import load_tokenizer
 from tests.inference.checkpoints import VOCABULARY_SIZE
 from tests.inference.tokenizer_fixture import write_tokenizer
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +14,8 @@ import torch
 from inference import Engine, EngineSettings, Options, Prompt, Reply, load_engine
 from inference.checkpoint import Quantization
 from inference.engine.attention import DecodeAttention
+from inference.engine.layout import Chunk
 from inference.engine.machine import Machine
-from inference.engine.prefill import Chunk
 from inference.loading import load_checkpoint
 from tests.inference.checkpoints import PICTURE_SIZE, picture, small_config, write_checkpoint
 
@@ -147,7 +149,7 @@ def test_logits_of_both_passes_are_the_models_own(checkpoint: Path, quantization
     memory = machine.memory
     pages = memory.pool.take(2)
     with torch.no_grad():
-        at_once = machine.passes.read([Chunk(ids, 0, pages, [0] * len(ids))], range(len(ids)))
+        at_once = machine.prefill.read([Chunk(ids, 0, pages, [0] * len(ids), wanted=len(ids))])
         one_by_one = []
         for position, token_id in enumerate(ids):
             attention = DecodeAttention(
@@ -186,3 +188,16 @@ def test_a_full_device_fails_the_request_and_no_other(checkpoint: Path) -> None:
             assert (await engine.generate(QUESTIONS[1], KINDS[0])).token_ids == before.token_ids
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("place", ["step", "read", "encode"])
+def test_a_device_that_is_lost_is_told_and_ends_nothing_else(place: str) -> None:
+    """The program is told by an error with which it can end as it should, and goes on until then."""
+    command = [sys.executable, "-m", "tests.inference.lost_device", "demo", place]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    whole, lost, closed = done.stdout.splitlines()
+    assert whole == str(["Reply"] * 6)
+    assert lost == str(["DeviceError"] * 6)
+    assert closed == "closed"
+    assert "device-side assert" in done.stderr

@@ -8,8 +8,9 @@ import torch
 from inference import END_OF_UTTERANCE, Prompt, load_engine
 from inference.loading import load_checkpoint
 from inference.measuring import Load, Speed, ask, bytes_of_a_step, copy_bandwidth, measure, never_end, p99
-from inference.prompt import PromptEncoder, SpecialTokens
+from inference.prompt import PromptEncoder
 from inference.random_weights import config_of_shape, random_model, stand_in_tokenizer
+from inference.tokenizer import SpecialTokens
 from inference.weights import build_empty
 from tests.inference.checkpoints import picture
 

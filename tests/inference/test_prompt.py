@@ -10,7 +10,8 @@ from transformers import IdeficsProcessor, PreTrainedTokenizerBase
 from transformers.models.idefics.image_processing_pil_idefics import IdeficsImageProcessorPil
 
 from inference.errors import PromptError
-from inference.prompt import END_OF_UTTERANCE, Generated, Prompt, PromptEncoder, PromptItem, load_tokenizer
+from inference.prompt import END_OF_UTTERANCE, Generated, Prompt, PromptEncoder, PromptItem
+from inference.tokenizer import load_tokenizer
 from tests.inference.guide import BLUE, GUIDE, RED
 from tests.inference.tokenizer_fixture import write_tokenizer
 

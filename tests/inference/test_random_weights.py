@@ -9,8 +9,9 @@ from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Te
 
 from inference import Generated, Options, load_engine
 from inference.demo.vocabulary import VOCABULARY_SIZE
-from inference.prompt import PromptEncoder, SpecialTokens
+from inference.prompt import PromptEncoder
 from inference.random_weights import _place_of, config_of_shape, random_model, stand_in_tokenizer
+from inference.tokenizer import SpecialTokens
 from inference.weights import build_empty
 from tests.inference.checkpoints import picture
 

@@ -6,17 +6,19 @@ import asyncio
 import gc
 import logging
 import threading
+import traceback
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 
 import pytest
 
-from inference import EngineError, Options, QueueFullError, Reply
+import inference.worker
+from inference import DeviceError, EngineError, Options, QueueFullError, Reply
 from inference.line import Line
 from inference.prompt import EncodedPrompt
 from inference.requests import FutureListener, GenerationRequest, Request
-from inference.worker import DeviceLostError, Worker
+from inference.worker import DeviceLostError, DriverLostError, Worker
 
 REPLY = Reply("text", (300,), "stop", 1, 0, 1)
 
@@ -168,9 +170,26 @@ def test_a_driver_that_cannot_forget_says_so(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_lost_device_ends_the_worker_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("lost", "kind", "said"),
+    [
+        (DriverLostError, EngineError, "load the model again"),
+        (DeviceLostError, DeviceError, "restart the program"),
+    ],
+)
+def test_a_driver_that_is_lost_ends_the_worker_and_says_so(
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    lost: type[DriverLostError],
+    kind: type[EngineError],
+    said: str,
+) -> None:
+    """What a step has put on a device that is lost is not freed with its frame, but kept with the error."""
+    kept: list[tuple[Scripted, Exception]] = []
+    monkeypatch.setattr(inference.worker, "_out_of_reach", kept)
+
     def act(request: GenerationRequest) -> None:
-        raise DeviceLostError
+        raise lost
 
     async def main() -> None:
         worker = started(act)
@@ -180,14 +199,21 @@ def test_a_lost_device_ends_the_worker_and_says_so(caplog: pytest.LogCaptureFixt
             worker.submit(second[0])
         except EngineError:
             second[1].cancel()
-        with pytest.raises(EngineError, match="restart the program"):
+        with pytest.raises(EngineError, match=said) as told:
             await first[1]
+        assert type(told.value) is kind
         await worker.ended()
-        with pytest.raises(EngineError, match="restart the program"):
+        with pytest.raises(kind, match=said):
             worker.submit(asked()[0])
 
     asyncio.run(main())
-    assert "DeviceLostError" in caplog.text
+    assert lost.__name__ in caplog.text
+    if lost is DriverLostError:
+        assert kept == []
+        return
+    [(driver, error)] = kept
+    assert isinstance(driver, Scripted)
+    assert act.__code__ in [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
 
 
 def test_a_step_that_hangs_fails_everyone_and_is_found_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -202,9 +228,9 @@ def test_a_step_that_hangs_fails_everyone_and_is_found_in_the_log(caplog: pytest
         worker.submit(first[0])
         worker.submit(second[0])
         for _, result in (first, second):
-            with pytest.raises(EngineError, match="has not answered"):
+            with pytest.raises(DeviceError, match="has not answered"):
                 await result
-        with pytest.raises(EngineError, match="has not answered"):
+        with pytest.raises(DeviceError, match="has not answered"):
             worker.submit(asked()[0])
         worker.close()
         await worker.ended()

@@ -63,7 +63,8 @@ class ApplicationApi:
 
     async def where(self, request: web.Request) -> web.Response:
         limit = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
-        return web.json_response({"url": self._gateway.url, "shards": 1, "session_start_limit": limit})
+        gateway = self._gateway
+        return web.json_response({"url": gateway.url, "shards": gateway.shards, "session_start_limit": limit})
 
     async def list_commands(self, request: web.Request) -> web.Response:
         return web.json_response(self.commands)

@@ -36,6 +36,8 @@ BAD_SEQUENCE, TIMED_OUT, BAD_INTENTS, FORBIDDEN_INTENTS = 4007, 4009, 4013, 4014
 class Session:
     id: str
     intents: int
+    shard: tuple[int, int] = (0, 1)
+    """Its number, and how many there are."""
     events: list[tuple[str, str]] = field(default_factory=list)
     """Names and payloads, from sequence number 1 on: all are kept for a resume."""
     connection: Connection | None = None
@@ -43,6 +45,11 @@ class Session:
     @property
     def sees_content(self) -> bool:
         return bool(self.intents & MESSAGE_CONTENT)
+
+    def hears_of(self, server: Server | None) -> bool:
+        """Each server has its shard; what is of no server comes to the first."""
+        number, count = self.shard
+        return (0 if server is None else server.id >> 22) % count == number
 
     def push(self, event: str, data: Any) -> None:
         payload = {"op": DISPATCH, "t": event, "s": len(self.events) + 1, "d": data}
@@ -59,6 +66,8 @@ class Gateway:
         """Where `/gateway` sends clients, once the server listens; resumes go to `/resume` beside it."""
         self.heartbeat_interval = 41.25
         """Seconds; a client that is silent for two of them is cut off."""
+        self.shards = 1
+        """Into how many the bot is told to split itself."""
         self.refuse_resumes = False
         self.sessions: dict[str, Session] = {}
         self.log: list[str] = []
@@ -79,6 +88,7 @@ class Gateway:
         build: Callable[[bool], Any],
         *,
         intents: int = GUILDS,
+        server: Server | None = None,
         channel: Channel | None = None,
     ) -> None:
         """To each session that asked for one of the intents and may see the channel, connected or not.
@@ -87,8 +97,9 @@ class Gateway:
         """
         if channel is not None and not permissions.in_channel(self._bot, channel):
             return
+        server = channel.server if channel is not None else server
         for session in self.sessions.values():
-            if not intents or session.intents & intents:
+            if session.hears_of(server) and (not intents or session.intents & intents):
                 session.push(event, build(session.sees_content))
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
@@ -152,10 +163,11 @@ class Gateway:
         if intents & PRIVILEGED & ~self._allowed_intents:
             return FORBIDDEN_INTENTS
         self.log.append(f"IDENTIFY {path}")
-        session = Session(secrets.token_hex(16), intents, connection=connection)
+        shard = tuple(data.get("shard", (0, 1)))
+        session = Session(secrets.token_hex(16), intents, shard, connection=connection)
         self.sessions[session.id] = connection.session = session
         session.push("READY", self._ready(session) | ({"shard": data["shard"]} if "shard" in data else {}))
-        for server in self._servers:
+        for server in filter(session.hears_of, self._servers):
             session.push("GUILD_CREATE", wire.server(server, self._bot))
         return None
 
@@ -163,7 +175,10 @@ class Gateway:
         return {
             "v": 10,
             "user": wire.own_user(self._bot),
-            "guilds": [{"id": str(server.id), "unavailable": True} for server in self._servers],
+            "guilds": [
+                {"id": str(server.id), "unavailable": True}
+                for server in filter(session.hears_of, self._servers)
+            ],
             "session_id": session.id,
             "resume_gateway_url": self.url.replace("/gateway", "/resume"),
             "application": {"id": str(self._bot.id), "flags": 0},

@@ -74,7 +74,9 @@ class InteractionsApi:
         began = asyncio.get_running_loop().time()
         one = Interaction(self._world.new_id(), kind, person, place, data, began, on, original=on)
         self._by_token[one.token] = one
-        self._gateway.emit("INTERACTION_CREATE", lambda _: self._event(one), intents=0)
+        self._gateway.emit(
+            "INTERACTION_CREATE", lambda _: self._event(one), intents=0, server=one.channel.server
+        )
         return one
 
     def _event(self, one: Interaction) -> wire.Json:

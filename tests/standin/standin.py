@@ -103,7 +103,7 @@ class StandIn:
         server.members = {account: [] for account in self.world.accounts.values()}
         server.members[self.bot] = [server.roles[1]]
         self.world.servers.append(server)
-        self.gateway.emit("GUILD_CREATE", lambda _: wire.server(server, self.bot))
+        self.gateway.emit("GUILD_CREATE", lambda _: wire.server(server, self.bot), server=server)
         return server
 
     def add_channel(self, server: Server, name: str = "pictures", *, kind: int = TEXT) -> Channel:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.standin import permissions, wire
 from tests.standin.errors import THREAD_ARCHIVED, THREAD_EXISTS, WRONG_CHANNEL_TYPE, ApiError
-from tests.standin.gateway import DIRECT_MESSAGES, GUILD_MESSAGES, GUILDS, Gateway
+from tests.standin.gateway import DIRECT_MESSAGES, GUILD_MESSAGES, Gateway
 from tests.standin.permissions import Permission
 from tests.standin.things import (
     DEFAULT_TYPE,
@@ -227,7 +227,7 @@ class World:
 
     def remove_bot(self, server: Server) -> None:
         """Somebody throws the bot out of the server."""
-        self._gateway.emit("GUILD_DELETE", lambda _: {"id": str(server.id)}, intents=GUILDS)
+        self._gateway.emit("GUILD_DELETE", lambda _: {"id": str(server.id)}, server=server)
         self.servers.remove(server)
         for place in (*server.channels, *server.threads):
             del self.channels[place.id]

@@ -126,7 +126,12 @@ export class Composer {
         this.#remove(picture);
         this.focus();
       });
-      const image = element("img", { src: picture.url, alt: t("Picture {number}: {name}", { number: number + 1, name: picture.name }) });
+      const name = t("Picture {number}: {name}", { number: number + 1, name: picture.name });
+      const image = element("img", { src: picture.url, alt: name });
+      // What this browser cannot show, such as TIFF, the model may still read.
+      image.addEventListener("error", () => {
+        image.replaceWith(element("span", { className: "unshown", dir: "auto", title: name }, picture.name));
+      });
       return element("li", {}, image, remove);
     });
     byId("attached").replaceChildren(...shown);

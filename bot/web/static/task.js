@@ -72,7 +72,7 @@ export class Task {
 
   /** What to write or to add, with this many pictures added. */
   hint(pictures) {
-    return pictures && !this.isQuestion ? t("Ready to be sent") : HINTS[this.mode.value];
+    return pictures && !this.isQuestion ? this.#missing ?? t("Ready to be sent") : HINTS[this.mode.value];
   }
 
   get firstField() {
@@ -81,9 +81,15 @@ export class Task {
 
   /** Whether a message with these can be sent. */
   isReady(text, pictures) {
-    const lacksLabels = this.mode.value === "classify" && this.#listed.length < 2;
-    const lacksExamples = this.mode.value === "few-shot" && !this.hasExamples;
-    return pictures ? !lacksLabels && !lacksExamples : text.trim() !== "";
+    return pictures ? !this.#missing : text.trim() !== "";
+  }
+
+  /** What the task lacks before a picture can be sent; null: nothing. */
+  get #missing() {
+    if (this.mode.value === "classify" && this.#listed.length < 2) {
+      return t("Write at least two labels");
+    }
+    return this.mode.value === "few-shot" && !this.hasExamples ? t("Add an example first") : null;
   }
 
   /** As the server reads them: one that holds a comma stands in quotes. */

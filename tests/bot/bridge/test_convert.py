@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,17 @@ def test_a_forwarded_message_is_read_from_its_snapshot(tmp_path: Path) -> None:
         assert [offer.name for offer in forwarded.offers] == ["a.png"]
         assert forwarded.reply_to is None
         assert forwarded.author.name == "Alice"
+
+    tell(tmp_path, story)
+
+
+def test_what_a_poll_asks_is_its_text(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        sent = await world.alice.send(world.channel, "vote!")
+        sent.poll = discord.Poll("Which is nicer?", timedelta(hours=1))
+        sent.poll.add_answer(text="the red one").add_answer(text="the blue one")
+        text = world.client.converter.message(sent).text
+        assert text == "vote!\nWhich is nicer?\nthe red one\nthe blue one"
 
     tell(tmp_path, story)
 
@@ -133,10 +145,12 @@ def test_stickers_are_offered_where_they_are_served(tmp_path: Path) -> None:
             discord.StickerItem(
                 state=state, data={"id": str(number), "name": f"S{number}", "format_type": number}
             )
-            for number in (1, 2, 3, 4)
+            for number in (1, 2, 3, 4, 9)
         ]
         offers = world.client.converter.message(sent).offers
-        assert [offer.url.split("/stickers/")[1] for offer in offers] == ["1.png", "2.png", "3.json", "4.gif"]
+        # Discord may come to have formats that the library does not know.
+        names = ["1.png", "2.png", "3.json", "4.gif", "9.png"]
+        assert [offer.url.split("/stickers/")[1] for offer in offers] == names
         assert offers[0].name == sentence("the sticker {name}", name="S1")
 
     tell(tmp_path, story)

@@ -91,6 +91,29 @@ def test_an_archived_thread_is_opened_again_for_the_last_edit(tmp_path: Path) ->
     tell(tmp_path, story)
 
 
+@pytest.mark.parametrize("pieces", [("A red", " square."), ("", "A red square.")])
+def test_in_a_thread_that_was_closed_meanwhile_an_answer_is_over(
+    tmp_path: Path, pieces: tuple[str, str]
+) -> None:
+    async def story(world: World) -> None:
+        await world.ask("what?", picture())
+        thread = world.thread()
+        held = world.event()
+        world.engine._answers = [[pieces[0], held, pieces[1]]]
+        question = await world.alice.send(thread, "and now?")
+        # Archived and locked by a moderator: only moderators can open it again.
+        refused(world, "PATCH", "/channels/*/messages/*", 50083, times=None)
+        refused(world, "POST", "/channels/*/messages", 50083, times=None)
+        refused(world, "PATCH", f"/channels/{thread.id}", 50001, status=403, times=None)
+        await world.release(held)
+        assert world.service.in_flight == 0
+        request = await world.store.request_of_question(question.id)
+        assert request is not None
+        assert request.state is RequestState.DONE
+
+    tell(tmp_path, story)
+
+
 def test_an_answer_that_was_deleted_while_the_bot_was_away_is_posted_anew(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         world.engine._answers = [["A red", world.event()], "A red square."]
@@ -173,6 +196,20 @@ def test_an_answer_that_the_servers_rules_do_not_allow_is_said_to_be_refused(tmp
         assert world.answer().content == "Discord does not let me show my answer here (refused)."
         assert world.labels(world.answer()) == ["Regenerate", "Delete"]
         assert world.service.in_flight == 0
+
+    tell(tmp_path, story)
+
+
+def test_where_not_even_a_refusal_may_be_said_an_answer_is_over(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        held = world.event()
+        world.engine._answers = [["A", held, " word."]]
+        question = await world.ask("what?")
+        refused(world, "PATCH", "/channels/*/messages/*", 200000, times=None)
+        await world.release(held)
+        request = await world.store.request_of_question(question.id)
+        assert request is not None
+        assert request.state is RequestState.DONE
 
     tell(tmp_path, story)
 

@@ -269,6 +269,11 @@ def test_bytes_that_are_no_text_become_replacement_characters(run: Run) -> None:
     assert texts(engine.asked[0][0])[0] == "User: caf�"
 
 
+def test_a_command_that_is_almost_right_is_guessed(run: Run) -> None:
+    status, _, err = run("asks")
+    assert (status, err) == (2, "No such command 'asks'. Did you mean 'ask'? See idefics-bot --help.\n")
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["ask", "--help"], ["chat", "--help"]])
 def test_help_needs_no_torch(arguments: list[str]) -> None:
     code = f"import sys; from bot.__main__ import main; main({arguments}); sys.exit('torch' in sys.modules)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from discord.http import Route
 from pydantic import SecretStr
 
-from bot.bridge.login import BAD_TOKEN, LoginError
+from bot.bridge.address import DiscordAddress
+from bot.bridge.login import BAD_TOKEN, LoginError, explained
 from bot.cli.run import NO_TOKEN, WITHOUT_CONTENT, serve_discord
 from bot.cli.sync import register
 from bot.cogs.telling import Telling
@@ -219,6 +221,12 @@ def test_no_discord_there_is_one_sentence(tmp_path: Path) -> None:
         asyncio.run(
             serve_discord(settings(tmp_path, "http://127.0.0.1:9/api/v10", "token"), None)  # type: ignore[arg-type]
         )
+
+
+def test_a_name_that_nobody_knows_is_told_in_words() -> None:
+    unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    with pytest.raises(LoginError, match=r"\(name or service not known\)"), explained(DiscordAddress()):
+        raise unknown
 
 
 def test_a_port_in_use_is_told_before_the_model_is_loaded(tmp_path: Path) -> None:

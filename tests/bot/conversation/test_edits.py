@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.conversation.channel_settings import History
-from bot.conversation.requests import Request, RequestState
+from bot.conversation.requests import Refusal, Request, RequestState
 from tests.bot.conversation.chats import (
     CHANNEL,
     Clock,
@@ -32,6 +32,20 @@ async def test_an_edited_question_is_answered_anew(folder: Path, clock: Clock) -
         assert s.engine.shown(1) == "User:[red]what is this?</u>\nAssistant:"
         assert view.outcome.text == "Answer 2."
         assert s.engine.asked[1][1].temperature == 0.0
+
+
+@on_loop
+async def test_a_question_of_which_nothing_is_left_is_not_asked(folder: Path, clock: Clock) -> None:
+    async with scene(folder, clock) as s:
+        message = clock.message("what is this?", "red")
+        view = await s.answered(await s.receive(message))
+        refusal = await s.service.edited(replace(message, text=" ", offers=()), s.chat)
+        assert isinstance(refusal, Refusal)
+        assert len(s.engine.asked) == 1
+        assert await s.store.outcome(view.request.id) == view.outcome
+        kept = await s.store.message(message.id)
+        assert kept is not None
+        assert (kept.text, kept.photos) == (" ", ())
 
 
 @on_loop

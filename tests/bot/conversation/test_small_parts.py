@@ -32,6 +32,8 @@ from tests.bot.conversation.chats import CHANNEL, Clock, drawing
         ("Is 3.14 round?", "Is 3.14 round?"),
         ("**Look** https://example.org/a.png here", "Look here"),
         ("これは何ですか。教えて", "これは何ですか。教えて"),
+        ("ما هذا؟ وجدته في الغابة", "ما هذا؟"),
+        ("यह क्या है। बताओ", "यह क्या है।"),
         ("", WITHOUT_TEXT),
         ("https://example.org", WITHOUT_TEXT),
         ("word " * 40, "word " * 19 + "word…"),

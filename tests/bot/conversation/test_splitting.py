@@ -47,6 +47,7 @@ def test_paragraphs_before_lines_before_sentences_before_words() -> None:
     assert split(f"{'a' * 60}\n\n{'b' * 20}\n{'c' * 40}", 100) == ["a" * 60, f"{'b' * 20}\n{'c' * 40}"]
     assert split(f"{'a' * 60}\n{'b' * 20}. {'c' * 40}", 100) == ["a" * 60, f"{'b' * 20}. {'c' * 40}"]
     assert split(f"{'a' * 60}. {'b' * 20} {'c' * 40}", 100) == [f"{'a' * 60}.", f"{'b' * 20} {'c' * 40}"]
+    assert split(f"{'م' * 60}؟ {'ن' * 20} {'ي' * 40}", 100) == [f"{'م' * 60}؟", f"{'ن' * 20} {'ي' * 40}"]
     assert split(f"{'a' * 20} {'b' * 90}", 100) == ["a" * 20, "b" * 90]
     assert split("a" * 150, 100) == ["a" * 96, "a" * 54]
 

@@ -26,7 +26,7 @@ from bot.store import database, probing
 from bot.web.health import Health
 from bot.web.metrics import Metrics
 from bot.web.serving import bind
-from inference.errors import CheckpointError, EngineError
+from inference.errors import CheckpointError, DeviceError, EngineError
 from inference.prompt import Prompt
 from inference.surface import Options
 from tests.bot.conversation.chats import on_loop
@@ -40,6 +40,7 @@ class Machine:
 
     def __init__(self) -> None:
         self.is_broken = False
+        self.is_lost = False
         self.folder_is_gone = False
         self.held: asyncio.Event | None = None
         self.loads = 0
@@ -58,6 +59,8 @@ class MachinesEngine(FakeEngine):
         self.machine = machine
 
     def ask(self, prompt: Prompt, options: Options) -> list[str | Exception | asyncio.Event]:
+        if self.machine.is_lost:
+            return ["Half of ", DeviceError("The device failed.")]
         if self.machine.is_broken:
             return ["Half of ", EngineError("The device is out of memory.")]
         if self.machine.held is not None:
@@ -66,10 +69,14 @@ class MachinesEngine(FakeEngine):
 
 
 class Bot:
-    def __init__(self, discord: StandIn, folder: Path, machine: Machine, url: str) -> None:
-        self.discord, self.folder, self.machine, self.url = discord, folder, machine, url
+    def __init__(self, discord: StandIn, folder: Path, machine: Machine, settings: Settings) -> None:
+        self.discord, self.folder, self.machine, self.settings = discord, folder, machine, settings
+        self.url = f"http://127.0.0.1:{settings.web.port}"
         self.channel = discord.add_channel(discord.add_server())
         self.alice = discord.add_person("Alice")
+
+    def serve(self) -> None:
+        self.serving = asyncio.create_task(serve_discord(self.settings, self.machine.load))
 
     async def ask(self, text: str) -> Any:
         return await self.alice.send(self.channel, f"{self.discord.bot.mention} {text}")
@@ -116,17 +123,17 @@ async def bot(
             store=StoreSettings(url=f"sqlite+aiosqlite:///{folder / 'test.sqlite3'}"),
             web=WebSettings(port=port, token=None if web_token is None else SecretStr(web_token)),
         )
-        it = Bot(discord, folder, machine, f"http://127.0.0.1:{port}")
-        serving = asyncio.create_task(serve_discord(chosen, machine.load))
-        await discord.wait_for(lambda: serving.done() or discord.gateway.connections, "it connects")
+        it = Bot(discord, folder, machine, chosen)
+        it.serve()
+        await discord.wait_for(lambda: it.serving.done() or discord.gateway.connections, "it connects")
         await it.answered(await it.ask("are you there?"))
         await it.becomes(200, ALL_WELL)
         try:
             yield it
         finally:
-            serving.cancel()
+            it.serving.cancel()
             with suppress(asyncio.CancelledError):
-                await serving
+                await it.serving
 
 
 @pytest.fixture(autouse=True)
@@ -206,6 +213,22 @@ def test_a_model_that_fails_is_loaded_again_and_what_waits_is_answered(
                 assert (await it.answered(second)).startswith("Answer ")
             assert it.machine.loads >= loads
             await it.becomes(200, ALL_WELL)
+
+    asyncio.run(main())
+
+
+def test_a_device_that_is_lost_ends_the_program_and_the_next_one_answers(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with bot(tmp_path) as it:
+            it.machine.is_lost = True
+            question = await it.ask("one?")
+            with pytest.raises(DeviceError, match="failed"):
+                await it.serving
+            assert it.machine.loads == 1
+            it.machine.is_lost = False
+            it.serve()
+            assert (await it.answered(question)).startswith("Answer ")
+            assert len([one for one in it.discord.by_bot() if one.reference[1] == question.id]) == 1
 
     asyncio.run(main())
 

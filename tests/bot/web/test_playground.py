@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.bot.conversation.chats import drawing, on_loop
 from tests.bot.web.chromium import CHROMIUM, FLAGS
@@ -187,8 +189,9 @@ async def test_drop_and_paste(tmp_path: Path) -> None:
                 }""",
                 [event, carrier],
             )
-        await expect(page.locator("#attached img")).to_have_count(2)
-        await expect(page.get_by_alt_text("Picture 2: paste.png")).to_have_count(1)
+        # Nine zeros are no picture that could be shown.
+        await expect(page.locator("#attached li")).to_have_text(["drop.png", "paste.png"])
+        await expect(page.get_by_title("Picture 2: paste.png")).to_have_count(1)
 
 
 @on_loop
@@ -197,9 +200,13 @@ async def test_tasks_with_their_inputs_on_a_phone(tmp_path: Path) -> None:
     async with browsing(engine, tmp_path, **PHONE) as page:
         await upload(page, drawing("red"))
         send = page.get_by_role("button", name="Send", exact=True)
-        await page.get_by_label("Task").select_option("Labels")
-        await expect(send).to_be_disabled()
+        question = page.get_by_label("Your question")
+        for task, missing in (("Examples", "Add an example first"), ("Labels", "Write at least two labels")):
+            await page.get_by_label("Task").select_option(task)
+            await expect(send).to_be_disabled()
+            await expect(question).to_have_attribute("placeholder", missing)
         await page.get_by_label("Labels, separated by commas").fill("red, blue")
+        await expect(question).to_have_attribute("placeholder", "Ready to be sent")
         await send.tap()
         await expect(page.locator(".answer-text")).to_have_text("red (67%)")
         assert await page.evaluate("document.documentElement.scrollWidth") == PHONE["viewport"]["width"]
@@ -278,3 +285,62 @@ async def test_a_new_conversation(tmp_path: Path) -> None:
         await expect(page.locator(".exchange")).to_have_count(0)
         await page.reload()
         await expect(page.locator("#welcome")).to_be_visible()
+
+
+@on_loop
+async def test_a_picture_that_the_browser_cannot_show_is_named(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.open(io.BytesIO(drawing("red"))).save(file, "TIFF")
+    engine = FakeEngine("A red square.")
+    async with browsing(engine, tmp_path) as page:
+        await page.locator("#files").set_input_files(
+            {"name": "scan.tiff", "mimeType": "image/tiff", "buffer": file.getvalue()}
+        )
+        await expect(page.locator("#attached .unshown")).to_have_text("scan.tiff")
+        await page.get_by_role("button", name="Remove picture 1").wait_for()
+        await ask(page, "What is this?")
+        await expect(page.locator(".answer-text")).to_have_text("A red square.")
+        assert engine.pictures(0) == 1
+
+
+@on_loop
+async def test_a_picture_of_one_pixel_can_be_seen_and_pressed(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (1, 1), "red").save(file, "PNG")
+    async with browsing(FakeEngine("A dot."), tmp_path) as page:
+        await upload(page, file.getvalue())
+        await ask(page, "What is this?")
+        box = await page.get_by_alt_text("The picture of the question").bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 40
+
+
+@on_loop
+async def test_the_whole_canvas_is_seen_on_a_phone_on_its_side(tmp_path: Path) -> None:
+    async with browsing(FakeEngine(), tmp_path, viewport={"width": 740, "height": 360}) as page:
+        await page.get_by_role("button", name="draw your own").click()
+        await expect(page.locator("#canvas")).to_be_in_viewport(ratio=1)
+
+
+@on_loop
+async def test_when_the_connection_is_back_nothing_says_that_it_was_lost(tmp_path: Path) -> None:
+    async with browsing(FakeEngine("A red square."), tmp_path, refusals=1) as page:
+        await page.add_init_script(
+            """const Plain = EventSource;
+            window.EventSource = class extends Plain {
+                constructor(address) { super(address); window.connection = this; }
+            };"""
+        )
+        await page.reload()
+        await expect(page.locator("#model")).to_have_text("built-in model")
+        await page.evaluate("connection.dispatchEvent(new Event('error'))")
+        await page.route("**/messages", lambda route: route.fulfill(status=400, json={"error": "Not now."}))
+        await ask(page, "What is this?")
+        await expect(page.locator("#problem")).to_have_text("Not now.")
+        await expect(page.locator("#offline")).to_be_visible()
+        await page.unroute("**/messages")
+        await page.evaluate("connection.dispatchEvent(new Event('open'))")
+        await expect(page.locator("#offline")).to_be_hidden()
+        await expect(page.locator("#problem")).to_be_hidden()
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.locator(".answer-text")).to_have_text("A red square.")

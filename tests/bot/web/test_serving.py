@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import socket
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from bot.app import serve_playground
 from bot.settings.sections import ModelSettings, WebSettings
 from bot.web.serving import AddressError, bind, url_of
+from inference.errors import DeviceError
 from tests.bot.conversation.chats import on_loop
-from tests.bot.web.playgrounds import playground, settings
+from tests.bot.web.playgrounds import playground, settings, visitor
 from tests.fake_engine import FakeEngine
 
 
@@ -54,6 +56,19 @@ async def test_open_pages_do_not_keep_the_program(tmp_path: Path) -> None:
             assert (await events.content.readline()) == b"event: conversation\n"
         rest = await events.content.read()  # to the end, which comes
         assert rest.startswith(b"data: ")
+
+
+@on_loop
+async def test_a_device_that_is_lost_ends_the_program(tmp_path: Path) -> None:
+    lost = DeviceError("The device failed.")
+    url: asyncio.Future[str] = asyncio.Future()
+    serving = asyncio.create_task(
+        serve_playground(settings(tmp_path), lambda _: FakeEngine(lost, lost), ready=url.set_result)
+    )
+    async with visitor((await url).rstrip("/")) as anna:
+        assert (await anna.ask("What is this?")).status == 202
+        with pytest.raises(DeviceError, match="failed"):
+            await serving
 
 
 @on_loop

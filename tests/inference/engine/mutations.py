@@ -29,15 +29,15 @@ MUTATIONS = [
     Mutation(
         "the gate is dropped for tokens that see no picture, in reading",
         "gathered.py",
-        ".masked_fill(~self.sees[:, None, None], 0.0)",
-        "",
+        "Seen(upload(pages, device), None, upload(blind, device),",
+        "Seen(upload(pages, device), None, None,",
         "mixed_arrivals and CPU",
     ),
     Mutation(
         "the gate is dropped for tokens that see no picture, in decoding",
         "gathered.py",
-        "return attended if self.blind is None else attended.masked_fill(self.blind, 0.0)",
-        "return attended",
+        "(lengths == 0)[:, None, None] if shortest == 0 else None",
+        "None",
         "mixed_arrivals and CPU",
     ),
     Mutation(
@@ -63,16 +63,16 @@ MUTATIONS = [
     ),
     Mutation(
         "in reading a token sees the one after it",
-        "prefill.py",
-        "(keys <= sequences.pad(on_device)[..., None])",
-        "(keys <= 1 + sequences.pad(on_device)[..., None])",
+        "gathered.py",
+        "(keys <= sequences.pad(upload(positions, device))[..., None])",
+        "(keys <= 1 + sequences.pad(upload(positions, device))[..., None])",
         "mixed_arrivals and CPU",
     ),
     Mutation(
         "in reading a token does not see itself",
-        "prefill.py",
-        "(keys <= sequences.pad(on_device)[..., None])",
-        "(keys <= (sequences.pad(on_device) - 1).clamp(min=0)[..., None])",
+        "gathered.py",
+        "(keys <= sequences.pad(upload(positions, device))[..., None])",
+        "(keys <= (sequences.pad(upload(positions, device)) - 1).clamp(min=0)[..., None])",
         "mixed_arrivals and CPU",
     ),
     Mutation(
@@ -167,7 +167,7 @@ MUTATIONS = [
         "masked_is_not_drawn",
     ),
     Mutation(
-        "a poisoned request's beginning is remembered",
+        "a poisoned request's prefix is remembered",
         "context.py",
         "self.prefixes.forget_in(pages[sequence.cached // PAGE_SIZE :])",
         "pass",
@@ -176,7 +176,7 @@ MUTATIONS = [
     Mutation(
         "the old machine is there until the new one is made",
         "loop.py",
-        "            _let_go(error)\n",
+        "            garbage.let_go(error)\n",
         "",
         "all_go_on_where_they_were",
     ),
@@ -190,8 +190,8 @@ MUTATIONS = [
     Mutation(
         "all labels are compared before the next step",
         "loop.py",
-        "passes = 1 if self._decoding.rows else len(self._ranking)",
-        "passes = len(self._ranking)",
+        "passes=1 if self._decoding.rows else len(self._rankings)",
+        "passes=len(self._rankings)",
         "many_labels",
     ),
     Mutation(
@@ -230,17 +230,17 @@ MUTATIONS = [
         "forgotten_in_vain or takes_the_last_page or conversation_goes_on",
     ),
     Mutation(
-        "a known beginning stands in its own way",
+        "a known prefix stands in its own way",
         "context.py",
         "return sequence if self._place(sequence, 0, [], tokens, spare) else None",
         "return None",
         "takes_the_last_page",
     ),
     Mutation(
-        "a share's prompts are read for another's logits",
-        "prefill.py",
-        "apart.append([place - start for place in wanted if start <= place < end])",
-        "apart.append([max(0, place - start - 1) for place in wanted if start <= place < end])",
+        "logits after another token are taken",
+        "layout.py",
+        "places += range(end - chunk.wanted, end)",
+        "places += range(end - chunk.wanted - 1, end - 1)",
         "test_crew",
     ),
     Mutation(
@@ -260,9 +260,23 @@ MUTATIONS = [
     Mutation(
         "a long pass begins where no kernel was compiled for",
         "layout.py",
-        "tokens=-(-self.tokens // 16) * 16",
-        "tokens=self.tokens",
+        "tokens = -(-len(layout.token_ids) // 16) * 16",
+        "tokens = len(layout.token_ids)",
         "test_layout",
+    ),
+    Mutation(
+        "what was made anew in a step cannot be written to between steps",
+        "loop.py",
+        "    @torch.inference_mode()\n    def forget",
+        "    def forget",
+        "can_be_forgotten",
+    ),
+    Mutation(
+        "the pictures that were encoded last are left",
+        "machine.py",
+        "self.encoder.wipe()",
+        "pass",
+        "nothing_is_kept",
     ),
 ]
 

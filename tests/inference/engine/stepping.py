@@ -14,8 +14,9 @@ from inference.engine.machine import Machine
 from inference.line import Line
 from inference.prepared import PictureDesk
 from inference.preprocessing import Preprocessor
-from inference.prompt import PromptEncoder, SpecialTokens
+from inference.prompt import PromptEncoder
 from inference.requests import GenerationRequest, RankRequest
+from inference.tokenizer import SpecialTokens
 from tests.inference.checkpoints import CONTEXT, PICTURE_SIZE
 
 A_PAGE = 2 * 16 * 64 * 4 * 4

@@ -12,7 +12,8 @@ from transformers import PreTrainedTokenizerBase
 from inference import Options, Prompt
 from inference.engine import dispatch, prefill
 from inference.engine.crew import Crew
-from inference.engine.prefill import Chunk, PromptPasses
+from inference.engine.layout import Chunk
+from inference.engine.prefill import Prefill
 from tests.inference.checkpoints import picture, small_config, small_model
 from tests.inference.engine.stepping import SMALL_MEMORY, Stepped
 from tests.inference.oracle import PROMPTS, RED, VARIANTS, Oracle
@@ -36,7 +37,7 @@ def record(stepped: Stepped, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """
     monkeypatch.setattr(prefill, "RECORDED_TOKENS", (8, 24))
     machine = stepped.engine.machine
-    passes = PromptPasses(
+    passes = Prefill(
         machine.decoder,
         machine.memory.own,
         machine.memory.picture_layers,
@@ -46,14 +47,14 @@ def record(stepped: Stepped, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         graphs=True,
     )
     used: list[int] = []
-    run = passes._recordings._work
+    run = passes._graphs._work
 
     def noted(tokens: int) -> None:
         used.append(tokens)
         run(tokens)
 
-    monkeypatch.setattr(passes._recordings, "_work", noted)
-    machine.passes = passes
+    monkeypatch.setattr(passes._graphs, "_work", noted)
+    machine.prefill = passes
     return used
 
 
@@ -115,21 +116,18 @@ def test_passes_are_read_alike_whatever_was_read_before(
     stepped.step()
     machine = stepped.engine.machine
     pages = machine.memory.pool.take(4)
-    long = Chunk(list(range(300, 318)), 0, pages[:2], [0] * 4 + [1] * 9 + [2] * 5)
-    short = Chunk([310, 311, 312], 0, pages[2:3], [0, 2, 2])
-    further = Chunk(list(range(340, 345)), 18, pages[:2], [2] * 5)
-    many = [Chunk([300 + at], 0, pages[3:4], [0]) for at in range(prefill.RECORDED_SEQUENCES + 1)]
-    passes: list[tuple[list[Chunk], list[int]]] = [
-        ([long, short], [17, 20]),
-        ([short, further], [2, 7]),
-        ([Chunk([350, 351], 3, pages[2:3], [2, 2])], []),
-        (many, [prefill.RECORDED_SEQUENCES]),
-    ]
+    long = Chunk(list(range(300, 318)), 0, pages[:2], [0] * 4 + [1] * 9 + [2] * 5, 1)
+    short = Chunk([310, 311, 312], 0, pages[2:3], [0, 2, 2], 1)
+    further = Chunk(list(range(340, 345)), 18, pages[:2], [2] * 5, 1)
+    sequences = prefill.RECORDED_SEQUENCES + 1
+    many = [Chunk([300 + at], 0, pages[3:4], [0], int(at == sequences - 1)) for at in range(sequences)]
+    unwanted = Chunk([350, 351], 3, pages[2:3], [2, 2], 0)
+    passes = [[long, short], [short, further], [unwanted], many]
     used = record(stepped, monkeypatch)
     keys = machine.memory.own[0].keys
     for each in passes:
         logits = []
-        others = sorted(set(range(1, len(keys))) - {page for chunk in each[0] for page in chunk.pages})
+        others = sorted(set(range(1, len(keys))) - {page for chunk in each for page in chunk.pages})
         for kernels in (False, True):  # Each goes on from the pages that the other has left.
             monkeypatch.setattr(dispatch, "uses_kernels", lambda _, kernels=kernels: kernels)
             for layer in machine.memory.own:
@@ -139,7 +137,7 @@ def test_passes_are_read_alike_whatever_was_read_before(
                 layer.values[0].zero_()
             kept = keys[others]
             keys[others] = 7.0
-            logits.append(machine.passes.read(*each))
+            logits.append(machine.prefill.read(each))
             assert (keys[others] == 7.0).all()
             keys[others] = kept
         torch.testing.assert_close(*logits, rtol=1e-4, atol=1e-4)

@@ -78,7 +78,7 @@ def test_tokens_are_those_of_generate(
         lambda *_: seen_by["pictures"].add(current_thread().name)
     )
     stepped = Stepped(model, small_tokenizer)
-    passes = stepped.engine.machine.passes
+    passes = stepped.engine.machine.prefill
     read = passes._read_gathered
 
     def noted(*arguments: object) -> torch.Tensor:

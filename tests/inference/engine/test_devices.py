@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -16,10 +15,11 @@ from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Te
 from inference.engine import dispatch, layout, weights
 from inference.engine.attention import Attention, DecodeAttention
 from inference.engine.crew import Crew
-from inference.engine.gathered import GatheredRows, GatheredRuns, Runs, SeenByRows
+from inference.engine.gathered import GatheredAttention, Runs, Seen
+from inference.engine.layout import Chunk
 from inference.engine.model import Decoder
 from inference.engine.pages import PagedLayer, PagedLayers
-from inference.engine.prefill import Chunk, PromptPasses
+from inference.engine.prefill import Prefill
 from tests.inference.checkpoints import small_config
 
 FIRST, SECOND = torch.device("cuda:0"), torch.device("cuda:1")
@@ -34,8 +34,6 @@ class WithoutGpu(TorchFunctionMode):
     ) -> Any:
         if func is torch.Tensor.copy_:
             return args[0]
-        if func is torch.Tensor.__invert__:
-            return args[0].logical_not()
         if func is not torch.Tensor.__getitem__:
             return func(*args, **(kwargs or {}))
         x, index = args
@@ -75,7 +73,6 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdeficsForVisionText2Text
 
     monkeypatch.setattr(layout, "upload", uploaded)
     monkeypatch.setattr(weights, "fuse", lambda parameters: torch.cat([each.data for each in parameters]))
-    monkeypatch.setattr(dispatch, "launching_for", lambda _: nullcontext())
     with FakeTensorMode(), WithoutGpu(), torch.no_grad():
         made = IdeficsForVisionText2Text(small_config(qk_layer_norms=True)).eval()
         put(made, FIRST)
@@ -104,7 +101,7 @@ def of(model: IdeficsForVisionText2Text) -> tuple[Decoder, list[PagedLayer], lis
     return decoder, layers[0], layers[1]
 
 
-CHUNKS = [Chunk([5] * 20, 3, [1, 2], [0] * 5 + [1] * 15), Chunk([6, 7], 0, [3], [0, 0])]
+CHUNKS = [Chunk([5] * 20, 3, [1, 2], [0] * 5 + [1] * 15, 1), Chunk([6, 7], 0, [3], [0, 0], 1)]
 
 
 def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,8 +137,8 @@ def test_prompts_are_read_with_kernels(
 ) -> None:
     kernels(monkeypatch)
     decoder, own, pictures = of(model)
-    passes = PromptPasses(decoder, own, pictures, Crew(1), context=64, latents=4, graphs=False)
-    logits = passes.read(CHUNKS, [19, 21])
+    passes = Prefill(decoder, own, pictures, Crew(1), context=64, latents=4, graphs=False)
+    logits = passes.read(CHUNKS)
     assert (logits.device, tuple(logits.shape)) == (FIRST, (2, VOCABULARY))
 
 
@@ -161,16 +158,10 @@ def test_prompts_are_read_without_kernels(
     model: IdeficsForVisionText2Text, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "uses_kernels", lambda _: False)
-    seen = GatheredRuns(
-        sequences=Runs(numbers(2, 20), numbers(22)),
-        table=numbers(2, 2),
-        mask=numbers(2, 1, 20, 32).bool(),
-        slots=numbers(22).long(),
-        views=Runs(numbers(3, 15), numbers(22)),
-        pages_of_view=numbers(3, 1),
-        sees=numbers(22).bool(),
-        latents=4,
-    )
+    own = Seen(numbers(2, 2), numbers(2, 1, 20, 32).bool(), None, Runs(numbers(2, 20), numbers(22)))
+    blind = numbers(22, 1, 1).bool()
+    picture = Seen(numbers(3, 1), None, blind, Runs(numbers(3, 15), numbers(22)), keys=4)
+    seen = GatheredAttention(numbers(22).long(), own, picture)
     assert computed(model, 22, seen) == (FIRST, (22, VOCABULARY))
 
 
@@ -178,9 +169,10 @@ def test_a_step_is_computed_without_kernels(
     model: IdeficsForVisionText2Text, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "uses_kernels", lambda _: False)
-    whole = SeenByRows(numbers(3, 2), None, None)
-    partly = SeenByRows(numbers(3, 1), numbers(3, 1, 1, 16).bool(), numbers(3, 1, 1).bool())
-    assert computed(model, 3, GatheredRows(numbers(3).long(), whole, partly)) == (FIRST, (3, VOCABULARY))
+    whole = Seen(numbers(3, 2), None, None)
+    partly = Seen(numbers(3, 1), numbers(3, 1, 1, 16).bool(), numbers(3, 1, 1).bool())
+    seen = GatheredAttention(numbers(3).long(), whole, partly)
+    assert computed(model, 3, seen) == (FIRST, (3, VOCABULARY))
 
 
 def numbers(*shape: int) -> torch.Tensor:
@@ -200,9 +192,9 @@ def test_what_has_no_device_of_its_own_is_made_where_it_is_needed() -> None:
     """On a GPU without Triton's kernels: here `meta` takes the place of the wrong device."""
     layer = PagedLayer(*torch.randn(2, 3, 16, 2, 8))
     queries, table, lengths = torch.randn(2, 2, 8), torch.tensor([[1, 2], [0, 0]]), torch.tensor([20, 0])
-    expected = SeenByRows.of(table, lengths).attend(layer, queries)
+    expected = Seen.by_rows(table, lengths).attend(layer, queries)
     with torch.device("meta"):
-        found = SeenByRows.of(table, lengths).attend(layer, queries)
+        found = Seen.by_rows(table, lengths).attend(layer, queries)
     assert torch.equal(found, expected)
 
 

@@ -15,9 +15,10 @@ from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import EngineError, EngineSettings, Options, PictureError, Prompt
+from inference.engine import reading
 from inference.engine.machine import Machine
 from inference.preprocessing import Preprocessor
-from inference.worker import DeviceLostError
+from inference.worker import DeviceLostError, DriverLostError
 from tests.inference.checkpoints import PICTURE_SIZE, picture, small_config, small_model
 from tests.inference.engine.stepping import SMALL_MEMORY, Outcome, Stepped
 from tests.inference.oracle import PROMPTS, Oracle
@@ -113,6 +114,24 @@ def test_a_picture_that_cannot_be_converted(
     assert len(other.token_ids) == 10
 
 
+def test_pictures_of_a_request_that_failed_with_another_are_not_encoded(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nor are they missed: what is encoded next is what is waited for then."""
+    monkeypatch.setattr(reading, "PICTURES_AT_ONCE", 2)
+    when_poisoned(model, choke)
+    stepped = Stepped(model, small_tokenizer)
+    failed = stepped.ask([picture("black"), picture("red"), picture("pink"), "Which?"], OPTIONS[0])[1]
+    other = stepped.ask([picture("navy"), "What?"], OPTIONS[0])[1]
+    stepped.finish()
+    assert isinstance(failed.error, EngineError)
+    assert other.reply is not None
+    assert "KeyError" not in caplog.text
+
+
 class Failing:
     """Has the machine's steps with certain numbers fail, over all machines made."""
 
@@ -123,11 +142,11 @@ class Failing:
         self._steps = 0
         step, make = Machine.step, Machine.__init__
 
-        def counted(machine: Machine, rows: int, plain: bool) -> None:
+        def counted(machine: Machine, rows: int, greedy: bool) -> None:
             self._steps += 1
             if self._steps in numbers:
                 raise RuntimeError("CUDA error: an illegal memory access was encountered")
-            step(machine, rows, plain)
+            step(machine, rows, greedy)
 
         machines: WeakSet[Machine] = WeakSet()
 
@@ -178,26 +197,80 @@ def test_a_device_that_fails_again_at_once_fails_what_ran(
     assert len(stepped.answer(PROMPTS[1], OPTIONS[0]).token_ids) == 10
 
 
+def test_after_a_failure_of_the_device_what_was_asked_can_be_forgotten(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between steps, as the worker does it: the memory that was made anew in a step can be written to."""
+    stepped = Stepped(model, small_tokenizer)
+    Failing(monkeypatch, 2)
+    stepped.ask(PROMPTS[1], OPTIONS[0])
+    stepped.keep_finishing()
+    assert len(stepped.engine.machine.memory.prefixes) > 0
+    stepped.engine.forget()
+    assert len(stepped.engine.machine.memory.prefixes) == 0
+    assert not any(layer.keys[1:].any() for layer in stepped.engine.machine.memory.own)
+
+
+class Once:
+    """Fails when it is called for the first time."""
+
+    def __init__(self) -> None:
+        self._called = False
+
+    def __call__(self, *_: object) -> None:
+        if not self._called:
+            self._called = True
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+def test_a_device_that_fails_once_in_a_while_fails_no_labels(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where nothing else is asked: comparing them shows that the device works as well as a step does."""
+    stepped = Stepped(model, small_tokenizer)
+    for _ in range(2):
+        ranked = stepped.rank(PROMPTS[1], ["a house", "a tree"])[1]
+        monkeypatch.setattr(stepped.engine.machine.prefill, "read", Once())
+        monkeypatch.setattr(stepped.engine.machine, "synchronize", Once())
+        stepped.finish()
+        assert ranked.ranked is not None, ranked.error
+
+
+@pytest.mark.parametrize(
+    ("failure", "lost"),
+    [
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), DeviceLostError),
+        # Others may take the memory for a while only.
+        (torch.OutOfMemoryError("CUDA out of memory."), DriverLostError),
+    ],
+)
 def test_a_device_that_does_not_come_back_is_lost(
     model: IdeficsForVisionText2Text,
     small_tokenizer: PreTrainedTokenizerBase,
     monkeypatch: pytest.MonkeyPatch,
+    failure: Exception,
+    lost: type[DriverLostError],
 ) -> None:
     stepped = Stepped(model, small_tokenizer)
     Failing(monkeypatch, 2)
 
     def refuse(_: object, *arguments: object) -> None:
-        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        raise failure
 
     monkeypatch.setattr(Machine, "__init__", refuse)
     request, _ = stepped.ask(PROMPTS[1], OPTIONS[0])
     stepped.step()
-    with pytest.raises(DeviceLostError):
+    with pytest.raises(DriverLostError) as caught:
         stepped.step()
+    assert type(caught.value) is lost
     assert stepped.engine.running == [request]  # which the worker fails
 
 
-@pytest.mark.parametrize("broken", ["encode", "read", "copy", "leave"])
+@pytest.mark.parametrize("broken", ["encode", "read", "read for two", "copy", "leave"])
 def test_a_device_that_breaks_outside_a_step_is_no_fault_of_a_request(
     model: IdeficsForVisionText2Text,
     small_tokenizer: PreTrainedTokenizerBase,
@@ -213,15 +286,20 @@ def test_a_device_that_breaks_outside_a_step_is_no_fault_of_a_request(
         stepped.step()
         left.cancelled = True
     else:
-        stepped.ask(PROMPTS[4 if broken == "copy" else 1], OPTIONS[0])
+        for _ in range(2 if broken == "read for two" else 1):
+            stepped.ask(PROMPTS[4 if broken == "copy" else 1], OPTIONS[0])
     machine = stepped.engine.machine
+    failures = 0
 
     def fail(*_: object) -> None:
+        nonlocal failures
+        failures += 1
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     parts = {
         "encode": (machine.encoder, "encode"),
-        "read": (machine.passes, "read"),
+        "read": (machine.prefill, "read"),
+        "read for two": (machine.prefill, "read"),
         "copy": (machine.memory, "copy_pages"),
         "leave": (machine.rows, "clear"),
     }
@@ -229,6 +307,28 @@ def test_a_device_that_breaks_outside_a_step_is_no_fault_of_a_request(
     monkeypatch.setattr(machine, "synchronize", fail)
     with pytest.raises(DeviceLostError):
         stepped.step()
+    assert failures <= 3, "the work, waiting for the device, and that once more before it would be made anew"
+
+
+def test_beams_whose_stop_text_only_their_last_tokens_have_are_answered(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After half a character a line break is no line break, but the tokens by themselves have one."""
+    names = small_tokenizer.get_vocab()
+    favourites = iter([names["<0xE2>"], *[names["<0x0A>"]] * 9])
+    stepped = Stepped(model, small_tokenizer)
+    decoder = stepped.engine.machine.decoder
+
+    def logits(hidden: torch.Tensor) -> torch.Tensor:
+        chosen = torch.zeros(len(hidden), decoder.vocabulary)
+        chosen[:, next(favourites)] = 50.0
+        return chosen
+
+    monkeypatch.setattr(decoder, "logits", logits)
+    options = Options(max_new_tokens=9, num_beams=2, stop=("\n",))
+    assert stepped.answer(["Describe this image."], options).completion_tokens == 3
 
 
 def test_memory_that_runs_out_in_reading_fails_the_request_with_advice(

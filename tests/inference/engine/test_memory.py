@@ -8,7 +8,7 @@ from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Te
 
 from inference import Generated, Options, Prompt, PromptError
 from inference.engine.pages import PAGE_SIZE, pages_for
-from inference.engine.prefixes import Beginning
+from inference.engine.prefixes import Prefix
 from inference.loading import adopt_model
 from tests.inference.checkpoints import picture, small_config, small_model
 from tests.inference.engine.stepping import Stepped, with_pages
@@ -95,7 +95,7 @@ def test_of_pictures_that_only_known_tokens_see_nothing_is_needed(
     assert outcome.token_ids == Oracle(model, small_tokenizer).answer(asked, max_new_tokens=6)
 
 
-def test_who_waits_for_pages_keeps_none_of_a_known_beginning(
+def test_who_waits_for_pages_keeps_none_of_a_known_prefix(
     model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
     """Else it would wait for what it has itself."""
@@ -136,11 +136,11 @@ def test_who_waits_for_pages_has_nothing_forgotten_in_vain(
 def known_tokens(stepped: Stepped, prompt: Prompt) -> int:
     """How many tokens of a prompt without pictures are remembered."""
     encoded = stepped._encoder.encode(prompt)
-    wanted = Beginning.of(encoded.token_ids, encoded.picture_of_token, [])
+    wanted = Prefix.of(encoded.token_ids, encoded.picture_of_token, [])
     return stepped.engine.machine.memory.prefixes.longest(wanted)[0]
 
 
-def test_a_known_beginning_is_given_up_where_it_takes_the_last_page(
+def test_a_known_prefix_is_given_up_where_it_takes_the_last_page(
     model: IdeficsForVisionText2Text, small_tokenizer: PreTrainedTokenizerBase
 ) -> None:
     """The page that it ends in is copied before it is free: with all pages needed there is no target."""
@@ -179,7 +179,7 @@ def test_nothing_is_kept_of_what_was_asked_before_it_is_to_be_forgotten(
 ) -> None:
     """Of what was answered, what is being answered and what waits; all of it is answered as otherwise.
 
-    Neither is it found again, nor are its keys and values left in the memory that is free.
+    Neither is it found again, nor is anything left of it in the memory that is free or kept for inputs.
     """
     oracle = Oracle(model, small_tokenizer)
     stepped = Stepped(model, small_tokenizer, with_pages(60, most_rows=1))
@@ -204,6 +204,9 @@ def test_nothing_is_kept_of_what_was_asked_before_it_is_to_be_forgotten(
     of_a_picture = pages_for(stepped.engine.machine.latents)
     for layers, first in ((memory.own, 1), (memory.picture_layers, of_a_picture)):
         assert not any(tensor[first:].any() for layer in layers for tensor in (layer.keys, layer.values))
+    machine = stepped.engine.machine
+    assert not machine.encoder._pixels.any()
+    assert not machine.rows.sampling.seen.any()
     for prompt, (_, outcome) in zip((running, waiting), asked, strict=True):
         assert outcome.token_ids == oracle.answer(prompt, max_new_tokens=12)
     assert stepped.answer(done, Options(max_new_tokens=4)).cached_tokens == 0

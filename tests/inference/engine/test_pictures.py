@@ -17,7 +17,7 @@ A, B, C, D = (PreparedPicture.of(np.full((3, 2, 2), number, np.float32)) for num
 
 def encoded(cache: PictureCache, *pictures: PreparedPicture) -> list[int]:
     """Their slots; they are in use and no longer waited for."""
-    slots = [cache.take(picture) for picture in pictures]
+    slots = cache.take(pictures)
     cache.waiting.clear()
     return slots
 
@@ -28,10 +28,20 @@ def test_a_picture_keeps_its_slot_until_another_needs_it() -> None:
     assert {first, second} == {1, 2}
     cache.release(A.digest)
     cache.release(B.digest)
-    assert cache.take(A) == first
+    assert cache.take([A]) == [first]
     assert not cache.waiting
     cache.release(A.digest)
-    assert cache.take(C) == second  # B's, which is the longest out of use
+    assert cache.take([C]) == [second]  # B's, which is the longest out of use
+    assert list(cache.waiting) == [C.digest]
+
+
+def test_of_pictures_that_are_wanted_together_none_makes_way_for_another() -> None:
+    cache = PictureCache(2)
+    encoded(cache, A, B)
+    cache.release(A.digest)
+    cache.release(B.digest)
+    assert cache.has_room([C.digest, A.digest])
+    cache.take([C, A])
     assert list(cache.waiting) == [C.digest]
 
 
@@ -50,7 +60,7 @@ def test_pictures_in_use_or_wanted_make_no_room() -> None:
 def test_a_picture_is_in_use_until_the_last_lets_it_go() -> None:
     cache = PictureCache(1)
     encoded(cache, A)
-    cache.take(A)
+    cache.take([A])
     cache.release(A.digest, forget=True)
     assert not cache.has_room([B.digest])
     cache.forget()
@@ -58,16 +68,16 @@ def test_a_picture_is_in_use_until_the_last_lets_it_go() -> None:
     cache.release(A.digest)
     assert cache.has_room([B.digest])
     cache.forget()
-    cache.take(A)
+    cache.take([A])
     assert list(cache.waiting) == [A.digest]
 
 
 def test_what_was_not_encoded_is_not_kept() -> None:
     cache = PictureCache(1)
-    cache.take(A)
+    cache.take([A])
     cache.release(A.digest)
     assert not cache.waiting
-    cache.take(A)
+    cache.take([A])
     assert list(cache.waiting) == [A.digest]
 
 
@@ -83,7 +93,7 @@ def test_what_fills_a_recording_up_goes_where_no_picture_is(monkeypatch: pytest.
     encoder.encode(pictures[4:], [5, 6, 7])
     expected = pages[2:].clone()
     pages[10:] = 0.0
-    monkeypatch.setattr(encoder._recordings, "_work", lambda _: encoder._run(4))
+    monkeypatch.setattr(encoder._graphs, "_work", lambda _: encoder._run(4))
     encoder.encode(pictures[:4], [1, 2, 3, 4])
     encoder.encode(pictures[4:], [5, 6, 7])
     torch.testing.assert_close(pages[2:], expected)

@@ -1,18 +1,18 @@
-"""The beginnings of conversations, and what two have in common."""
+"""The prefixes of conversations, and what two have in common."""
 
 from __future__ import annotations
 
 import pytest
 
-from inference.engine.pages import OutOfPages, PagePool, pages_for
-from inference.engine.prefixes import LEAST_TOKENS, Beginning, Prefixes
+from inference.engine.pages import PagePool, pages_for
+from inference.engine.prefixes import LEAST_TOKENS, Prefix, PrefixCache
 
 
-def beginning(token_ids: list[int], pictures: str) -> Beginning:
+def prefix(token_ids: list[int], pictures: str) -> Prefix:
     """`pictures` has a letter for what each token sees, or a space."""
     names = sorted(set(pictures) - {" "})
     views = [names.index(name) if name != " " else -1 for name in pictures]
-    return Beginning.of(token_ids, views, [name.encode() for name in names])
+    return Prefix.of(token_ids, views, [name.encode() for name in names])
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,11 @@ def beginning(token_ids: list[int], pictures: str) -> Beginning:
         (([], ""), ([1], " "), 0),
     ],
 )
-def test_the_longest_common_beginning(
+def test_the_longest_common_prefix(
     one: tuple[list[int], str], other: tuple[list[int], str], common: int
 ) -> None:
-    assert beginning(*one).common(beginning(*other)) == common
-    assert beginning(*other).common(beginning(*one)) == common
+    assert prefix(*one).common(prefix(*other)) == common
+    assert prefix(*other).common(prefix(*one)) == common
 
 
 @pytest.mark.parametrize(
@@ -49,55 +49,53 @@ def test_the_longest_common_beginning(
         ([1] * 7, " " * 7, 0),
     ],
 )
-def test_of_a_beginning_the_least_that_is_worth_it_is_found(
+def test_of_a_prefix_the_least_that_is_worth_it_is_found(
     token_ids: list[int], pictures: str, found: int
 ) -> None:
     pool = PagePool(10)
-    prefixes = Prefixes(pool, 4)
+    prefixes = PrefixCache(pool, 4)
     pages = pool.take(2)
-    prefixes.remember(beginning([1] * 8 + [2] * 10, " " * 8 + "a" * 10), pages)
-    prefixes.remember(beginning([1] * 8 + [4] * 10, " " * 8 + "a" * 10), pages)
-    length, held = prefixes.longest(beginning(token_ids, pictures))
+    prefixes.remember(prefix([1] * 8 + [2] * 10, " " * 8 + "a" * 10), pages)
+    prefixes.remember(prefix([1] * 8 + [4] * 10, " " * 8 + "a" * 10), pages)
+    length, held = prefixes.longest(prefix(token_ids, pictures))
     assert (length, held) == (found, pages[: pages_for(found)])
 
 
-def test_a_beginning_makes_way_for_one_that_goes_on_from_it() -> None:
+def test_a_prefix_makes_way_for_one_that_goes_on_from_it() -> None:
     pool = PagePool(10)
-    prefixes = Prefixes(pool, 4)
+    prefixes = PrefixCache(pool, 4)
     pages = pool.take(3)
     for length, remembered in ((20, 20), (40, 40), (30, 40), (40, 40)):
-        prefixes.remember(beginning([1] * length, " " * length), pages)
+        prefixes.remember(prefix([1] * length, " " * length), pages)
         assert [len(each.token_ids) for each in prefixes] == [remembered]
-    prefixes.remember(beginning([1] * 39 + [2], " " * 40), pages)
+    prefixes.remember(prefix([1] * 39 + [2], " " * 40), pages)
     assert len(prefixes) == 2
     prefixes.forget_in(pages[2:])
-    assert len(prefixes) == len(prefixes._with_start) == 0
+    assert len(prefixes) == len(prefixes._with_key) == 0
     pool.release(pages)
     assert pool.free == pool.size
 
 
-def test_beginnings_are_forgotten_oldest_first_and_give_their_pages_back() -> None:
+def test_prefixes_are_forgotten_oldest_first_and_give_their_pages_back() -> None:
     pool = PagePool(10)
-    prefixes = Prefixes(pool, 2)
+    prefixes = PrefixCache(pool, 2)
     for first in (1, 2):
         pages = pool.take(2)
-        prefixes.remember(beginning([first] * 20, " " * 20), pages)
+        prefixes.remember(prefix([first] * 20, " " * 20), pages)
         pool.release(pages)
-    assert prefixes.longest(beginning([1] * 30, " " * 30))[0] == 20
+    assert prefixes.longest(prefix([1] * 30, " " * 30))[0] == 20
     pages = pool.take(1)
-    prefixes.remember(beginning([3] * 7, " " * 7), pages)
-    assert prefixes.longest(beginning([3] * 30, " " * 30))[0] == 0  # not worth a page
-    prefixes.remember(beginning([3] * 8, " " * 8), pages)
+    prefixes.remember(prefix([3] * 7, " " * 7), pages)
+    assert prefixes.longest(prefix([3] * 30, " " * 30))[0] == 0  # not worth a page
+    prefixes.remember(prefix([3] * 8, " " * 8), pages)
     pool.release(pages)
-    assert prefixes.longest(beginning([3] * 30, " " * 30))[0] == 8
-    assert prefixes.longest(beginning([2] * 30, " " * 30))[0] == 0
-    assert prefixes.longest(beginning([1] * 30, " " * 30))[0] == 20
+    assert prefixes.longest(prefix([3] * 30, " " * 30))[0] == 8
+    assert prefixes.longest(prefix([2] * 30, " " * 30))[0] == 0
+    assert prefixes.longest(prefix([1] * 30, " " * 30))[0] == 20
     longer = pool.take(3)
-    prefixes.remember(beginning([1] * 40, " " * 40), longer)
+    prefixes.remember(prefix([1] * 40, " " * 40), longer)
     pool.release(longer)
     assert len(prefixes) == 2
     while prefixes.forget():
         pass
     assert pool.free == pool.size == 9
-    with pytest.raises(OutOfPages):
-        pool.take(10)

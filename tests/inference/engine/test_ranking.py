@@ -8,10 +8,10 @@ from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import Options, Prompt
-from inference.engine.jobs import LABELS_AT_ONCE
+from inference.engine.ranking import LABELS_AT_ONCE
 from inference.loading import adopt_model
 from inference.prepared import PreparedPicture
-from inference.reference import ReferenceRunner
+from inference.reference.runner import ReferenceRunner
 from tests.inference.checkpoints import small_config, small_model
 from tests.inference.engine.stepping import SMALL_MEMORY, Stepped, with_pages
 from tests.inference.oracle import PROMPTS, RED, VARIANTS, Oracle

@@ -67,7 +67,7 @@ def test_rows_without_a_sequence_stay_as_they_are(rows: Rows) -> None:
     rows.place([Placement(0, length=3, pages=[8], picture=0, token_id=300)])
     before = [layer.keys.clone() for layer in rows._own]
     with torch.no_grad():
-        rows.step(4, plain=True)
+        rows.step(4, greedy=True)
     assert rows.lengths.tolist()[:4] == [4, 0, 0, 0]
     assert int(rows.token_ids[0]) == int(rows.chosen[0]) >= 0
     for layer, keys in zip(rows._own, before, strict=True):
@@ -81,7 +81,7 @@ def test_a_row_that_is_no_number_is_told_and_goes_on_with_a_token_that_there_is(
     logits[0] = torch.nan
     logits[1, 17] = 1.0
     rows.place([SHORT, LONG])
-    assert rows.begin([0, 2], logits, plain=False).tolist() == [-1, 17]
+    assert rows.begin([0, 2], logits, greedy=False).tolist() == [-1, 17]
     assert (int(rows.token_ids[0]), int(rows.token_ids[2])) == (0, 17)
     assert (int(rows.lengths[0]), int(rows.lengths[2])) == (4, 21)
     assert bool(rows.sampling.seen[2, 17])
@@ -95,9 +95,9 @@ def test_a_step_has_the_least_number_of_rows_that_was_recorded(
     machine = Machine(small_model(small_config()), settings, ())
     machine.pads_rows = True
     taken: list[int] = []
-    monkeypatch.setattr(Rows, "step", lambda _, rows, plain: taken.append(rows))
+    monkeypatch.setattr(Rows, "step", lambda _, rows, greedy: taken.append(rows))
     numbers = sorted({1, 2, most_rows - 1, most_rows})
     for number in numbers:
-        machine.step(number, plain=True)
+        machine.step(number, greedy=True)
     recorded = {each for each in buckets if each < most_rows} | {most_rows}
     assert taken == [min(each for each in recorded if each >= number) for number in numbers]

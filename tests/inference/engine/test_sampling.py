@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import Options
-from inference.engine.sampling import SamplingRows, choose, choose_likeliest
+from inference.engine.sampling import SamplingRows, choose, choose_greedily
 from tests.inference.checkpoints import small_config, small_model
 from tests.inference.engine.stepping import SMALL_MEMORY, Stepped
 from tests.inference.oracle import PROMPTS, Oracle
@@ -79,7 +79,7 @@ def test_what_is_no_number_is_told_apart() -> None:
     logits[1, 4] = torch.nan
     logits[2, 3] = 1.0
     rows = SamplingRows.empty(3, 5, torch.device("cpu"))
-    assert choose_likeliest(logits, FORBIDDEN).tolist() == [0, -1, 3]
+    assert choose_greedily(logits, FORBIDDEN).tolist() == [0, -1, 3]
     assert choose(logits, FORBIDDEN, torch.zeros(3), rows).tolist() == [0, -1, 3]
 
 

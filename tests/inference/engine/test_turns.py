@@ -11,10 +11,11 @@ from transformers import PreTrainedTokenizerBase
 from transformers.models.idefics.modeling_idefics import IdeficsForVisionText2Text
 
 from inference import EngineSettings, Generated, Options, Prompt
-from inference.engine import loop, reading
+from inference.engine import loop, ranking, reading
+from inference.engine.layout import Chunk
 from inference.engine.machine import Machine
 from inference.engine.pictures import PictureEncoder
-from inference.engine.prefill import Chunk, PromptPasses
+from inference.engine.prefill import Prefill
 from inference.prepared import PreparedPicture
 from tests.inference.checkpoints import picture, small_config, small_model
 from tests.inference.engine.stepping import SMALL_MEMORY, Stepped, with_pages
@@ -79,13 +80,13 @@ def test_prompts_gather_while_many_others_are_answered(
     stepped = Stepped(model, small_tokenizer, with_pages(100, most_rows=16))
     assert stepped.engine.machine.steps_between_passes == 0  # on a CPU
     stepped.engine.machine.steps_between_passes = 3
-    passes = stepped.engine.machine.passes
+    passes = stepped.engine.machine.prefill
     read: list[tuple[int, int]] = []
     step = 0
 
-    def counted(chunks: Sequence[Chunk], wanted: Sequence[int]) -> torch.Tensor:
+    def counted(chunks: Sequence[Chunk]) -> torch.Tensor:
         read.append((step, len(chunks)))
-        return PromptPasses.read(passes, chunks, wanted)
+        return Prefill.read(passes, chunks)
 
     passes.read = counted  # type: ignore[method-assign]
     arrivals = {0: 9, 1: 1, 2: 1, 7: 3}
@@ -171,9 +172,9 @@ def test_an_answer_takes_a_step_for_each_token_but_the_first(
     steps: list[int] = []
     step = Machine.step
 
-    def counted(machine: Machine, rows: int, plain: bool) -> None:
+    def counted(machine: Machine, rows: int, greedy: bool) -> None:
         steps.append(rows)
-        step(machine, rows, plain)
+        step(machine, rows, greedy)
 
     monkeypatch.setattr(Machine, "step", counted)
     reply = Stepped(model, small_tokenizer, settings).answer(PROMPTS[0], Options(max_new_tokens=6))
@@ -187,15 +188,16 @@ def test_passes_have_no_more_tokens_than_they_may(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Neither new ones nor, where they are copied, those before them."""
-    monkeypatch.setattr(reading, "MOST_GATHERED_TOKENS", 64)
+    for part in (reading, ranking):
+        monkeypatch.setattr(part, "MOST_GATHERED_TOKENS", 64)
     stepped = Stepped(model, small_tokenizer, with_pages(60, idle_chunk_tokens=40, chunk_tokens=20))
-    passes = stepped.engine.machine.passes
+    passes = stepped.engine.machine.prefill
     sizes: list[tuple[int, int, int]] = []
 
-    def counted(chunks: Sequence[Chunk], wanted: Sequence[int]) -> torch.Tensor:
+    def counted(chunks: Sequence[Chunk]) -> torch.Tensor:
         new = sum(len(chunk.token_ids) for chunk in chunks)
         sizes.append((len(chunks), new, max(chunk.end for chunk in chunks) * len(chunks)))
-        return PromptPasses.read(passes, chunks, wanted)
+        return Prefill.read(passes, chunks)
 
     passes.read = counted  # type: ignore[method-assign]
     outcomes = [stepped.ask(prompt, Options(max_new_tokens=5))[1] for prompt in [*PROMPTS, *PROMPTS]]

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("triton", reason="Triton is not installed")
 
+from inference.engine import dispatch
+from inference.engine.weights import projection
 from inference.kernels import nf4_hopper, nf4_portable
 from inference.kernels.limits import MOST_ROWS
 from inference.kernels.nf4 import nf4_linear
@@ -129,6 +131,18 @@ def test_what_it_cannot_read_is_refused(device: torch.device) -> None:
         Nf4Weight.of(quantised(8, BLOCK_SIZE, device, quant_type="fp4"))
     with pytest.raises(ValueError, match="96"):
         Nf4Weight.of(quantised(8, 96, device))
+
+
+@pytest.mark.parametrize(("inputs", "kind"), [(96, "nf4"), (BLOCK_SIZE, "fp4")])
+def test_a_layer_that_it_cannot_read_is_left_to_bitsandbytes(
+    device: torch.device, inputs: int, kind: str
+) -> None:
+    linear = quantised(8, inputs, device, quant_type=kind)
+    linear.support_avx512bf16_for_cpu = False
+    with mock.patch.object(dispatch, "uses_kernels", return_value=True):
+        product = projection(linear)
+    x = torch.randn((2, inputs), device=device)
+    assert torch.equal(product(x), linear(x))
 
 
 @pytest.mark.skipif(not ON_GPU, reason="no GPU")

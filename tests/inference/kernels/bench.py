@@ -1,4 +1,4 @@
-"""Measures the kernels on a GPU, beside what they replace: `python -m inference.kernels.bench`.
+"""Measures the kernels on a GPU, beside what they replace: `python -m tests.inference.kernels.bench`.
 
 Everything runs in CUDA graphs and on the shapes of the 9B model, over more memory than the cache holds. The
 share is that of the device's copy bandwidth, counting the bytes that must be read. With `--tiles` it tries
@@ -59,7 +59,7 @@ ROW = "{:<46} {:>11} {:>9} {:>8} {:>24}"
 def main() -> int:
     """Measures and prints; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m inference.kernels.bench", description="Measures the kernels."
+        prog="python -m tests.inference.kernels.bench", description="Measures the kernels."
     )
     parser.add_argument("--tiles", action="store_true", help="try other ways with NF4 weights (some minutes)")
     tries_tiles: bool = parser.parse_args().tiles

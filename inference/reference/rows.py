@@ -10,8 +10,9 @@ from transformers.generation.logits_process import LogitsProcessor
 from transformers.generation.stopping_criteria import StoppingCriteria
 
 from inference.answer import Answer, ends_in_stop_text
+from inference.reference.sampling import draw, penalize
 from inference.requests import GenerationRequest
-from inference.sampling import draw, penalize, seed_of
+from inference.sampling import seed_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -25,12 +25,12 @@ from inference import (
     Reply,
     ReplyStream,
     load_engine,
-    reference,
 )
-from inference.batch import PICTURES_AT_ONCE
 from inference.prepared import THREADS
 from inference.preprocessing import Preprocessor
 from inference.prompt import PromptEncoder
+from inference.reference import runner
+from inference.reference.batch import PICTURES_AT_ONCE
 from inference.threaded import MAX_CHARACTERS_PER_TOKEN
 from inference.worker import Worker
 from tests.inference.checkpoints import CONTEXT, PICTURE_SIZE, picture, small_config, small_model
@@ -654,11 +654,11 @@ def test_many_labels_are_ranked_in_passes_of_bounded_size(
     hook = model.register_forward_pre_hook(
         lambda _, args, kwargs: sizes.append(kwargs["input_ids"].numel()), with_kwargs=True
     )
-    monkeypatch.setattr(reference, "MAX_RANKED_TOKENS", 300)
+    monkeypatch.setattr(runner, "MAX_RANKED_TOKENS", 300)
     found = run(model, small_tokenizer, work)
     assert len(sizes) > 2
     assert max(sizes) <= 300
-    monkeypatch.setattr(reference, "MAX_RANKED_TOKENS", 1)
+    monkeypatch.setattr(runner, "MAX_RANKED_TOKENS", 1)
     one_by_one = run(model, small_tokenizer, work)
     assert len(sizes) > len(labels)
     hook.remove()
@@ -671,7 +671,7 @@ def test_a_cancelled_ranking_stops_the_devices_work(
     small_tokenizer: PreTrainedTokenizerBase,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reference, "MAX_RANKED_TOKENS", 100)
+    monkeypatch.setattr(runner, "MAX_RANKED_TOKENS", 100)
     labels = [f"label {number}" for number in range(40)]
 
     async def work(engine: Engine) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers.generation.logits_process import RepetitionPenaltyLogitsProcessor
 
-from inference.sampling import draw, penalize
+from inference.reference.sampling import draw, penalize
 
 SCORES = torch.tensor([2.0, 1.0, -torch.inf, 0.0, -1.0])
 DRAWS = 4000

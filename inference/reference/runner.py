@@ -1,4 +1,4 @@
-"""The engine on transformers' own `generate`: the oracle in tests and the peer in measurements."""
+"""Requests that wait together, answered by one call of `generate`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from transformers.generation.configuration_utils import GenerationConfig
 from transformers.generation.logits_process import LogitsProcessorList
 from transformers.generation.stopping_criteria import StoppingCriteriaList
 
-from inference.batch import PAD_ID, Batch, VisionEncoder
 from inference.errors import EngineError, InferenceError
 from inference.line import Line
-from inference.prompt import SpecialTokens
-from inference.ranking import exclusive
+from inference.ranking import ranked
+from inference.reference.batch import PAD_ID, Batch, VisionEncoder
+from inference.reference.rows import BeamsEnd, Row, Sample, TakeTokens
 from inference.requests import GenerationRequest, Listener, RankRequest, Request
-from inference.rows import BeamsEnd, Row, Sample, TakeTokens
 from inference.surface import Reply
+from inference.tokenizer import SpecialTokens
 from inference.worker import FAILED
 
 if TYPE_CHECKING:
@@ -145,8 +145,7 @@ class ReferenceRunner:
             _fail(request.listener, error)
             return
         if not request.cancelled:
-            ranked = sorted(exclusive(request.labels, begins).items(), key=lambda pair: pair[1], reverse=True)
-            request.listener.finish(ranked)
+            request.listener.finish(ranked(request.labels, begins))
 
     @torch.no_grad()
     def _log_probabilities(self, request: RankRequest) -> dict[str, float]:
