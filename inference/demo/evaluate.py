@@ -13,7 +13,7 @@ import asyncio
 import json
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -91,16 +91,22 @@ def questions(scenes: int, *, disturbed: bool, in_lines: bool = False) -> Iterat
             shown.append(scene)
             pictures.append(undrawn_picture(rng) if scene is None else draw_scene(scene, style, rng))
         for i in range(min(_POOL, scenes - start)):
-            for lesson in (
-                conversation(shown, i, rng),
-                single_task(shown, i, rng),
-                single_task(shown, i, rng),
-            ):
-                yield from _asked(lesson, pictures)
+            lessons = [conversation(shown, i, rng), single_task(shown, i, rng), single_task(shown, i, rng)]
             scene = shown[i]
             if scene is not None:
                 for _ in range(_MORE_QUESTIONS):
-                    yield from _asked(question_answered(kinds.question(scene, rng), i, rng), pictures)
+                    lessons.append(question_answered(kinds.question(scene, rng), i, rng))
+            yield from _without_repetition(one for lesson in lessons for one in _asked(lesson, pictures))
+
+
+def _without_repetition(questions: Iterable[Asked]) -> Iterator[Asked]:
+    """Each prompt once: a second story about one drawing would count the same mistake again."""
+    known = set[tuple[str | int, ...]]()
+    for asked in questions:
+        prompt = tuple(item if isinstance(item, str) else id(item) for item in asked.prompt)
+        if prompt not in known:
+            known.add(prompt)
+            yield asked
 
 
 async def tally(engine: Engine, asked: Sequence[Asked], label: str, wrong: list[str]) -> dict[str, Tally]:

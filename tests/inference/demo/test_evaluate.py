@@ -12,6 +12,7 @@ from PIL import Image
 from inference.demo import evaluate
 from inference.demo.drawing import Style, draw_scene
 from inference.demo.evaluate import Asked, Tally, misses, table, tally
+from inference.demo.lessons import story
 from inference.demo.world import Scene
 from tests.fake_engine import FakeEngine
 
@@ -78,6 +79,12 @@ def test_other_hands_may_draw_in_lines_alone(monkeypatch: pytest.MonkeyPatch) ->
     drawn.clear()
     list(evaluate.questions(12, disturbed=True, in_lines=True))
     assert {style.pen > 0 for style in drawn} == {True}
+
+
+def test_nothing_is_asked_twice_of_a_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "single_task", lambda shown, i, rng: story(shown[i], i, rng))
+    kinds = [asked.kind for asked in evaluate.questions(5, disturbed=False)]
+    assert kinds.count("story") == 5
 
 
 def test_an_answer_counts_if_the_whole_text_is_right() -> None:
