@@ -14,6 +14,7 @@ from transformers import IdeficsForVisionText2Text
 from inference import Engine, load_engine, tasks
 from inference.demo import smalltalk
 from inference.demo.evaluate import Tally, questions, tally
+from inference.demo.pages import page, screenshot
 from inference.demo.undrawn import undrawn_picture
 
 CHECKPOINT = Path(__file__).parents[3] / "inference" / "demo" / "checkpoint"
@@ -68,6 +69,40 @@ def test_it_converses_about_drawings_of_another_hand() -> None:
             assert await said(engine, tasks.Turn("User", (noise, "What is this?"))) == smalltalk.UNKNOWN
 
     asyncio.run(talk())
+
+
+def test_it_says_yes_and_no_about_places_and_numbers() -> None:
+    async def ask() -> None:
+        async with load_engine("demo") as engine:
+
+            async def of(picture: Image.Image, question: str) -> str:
+                return await said(engine, tasks.Turn("User", (picture, question)))
+
+            assert (
+                await of(blue_square(), "Is the square on the left?") == "Yes, the square is in the top left."
+            )
+            assert (
+                await of(blue_square(), "Is there a square on the right?")
+                == "No, the square is in the top left."
+            )
+            assert await of(red_circle(), "Are there two circles?") == "No, there is 1 circle."
+            assert await of(red_circle(), "Is there only one thing?") == "Yes, there is 1 thing."
+
+    asyncio.run(ask())
+
+
+def test_it_knows_labels_as_people_write_them_and_pages_for_no_drawings() -> None:
+    async def ask() -> None:
+        async with load_engine("demo") as engine:
+            lists = (["House", "Circle", "Dog"], ["vehicle", "shape", "animal"], ["box", "disc", "plus"])
+            for labels in lists:
+                ranked = await tasks.classify_by_rank(engine, red_circle(), labels)
+                assert ranked[0] == (labels[1], pytest.approx(1, abs=0.1))
+            for make in (page, screenshot):
+                shown = tasks.Turn("User", (make(random.Random(4)), "What is this?"))
+                assert await said(engine, shown) == smalltalk.UNKNOWN
+
+    asyncio.run(ask())
 
 
 def test_it_does_the_guides_tasks() -> None:
