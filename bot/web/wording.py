@@ -11,10 +11,10 @@ from bot.languages.words import languages, messages_in, name_of, plural_tags, wo
 COOKIE = "language"
 
 
-def language_of(request: web.Request) -> str | None:
-    """That the reader has chosen, else that of the browser."""
-    chosen = request.cookies.get(COOKIE)
-    return chosen or request.headers.get("Accept-Language", "").partition(",")[0].partition(";")[0] or None
+def language_of(request: web.Request) -> str:
+    """That the reader has chosen, else the browser's first that there are words in: the page's, that is."""
+    asked = request.headers.get("Accept-Language", "").split(",")
+    return words_in(request.cookies.get(COOKIE), *(each.partition(";")[0].strip() for each in asked)).language
 
 
 async def catalogue(request: web.Request) -> web.Response:

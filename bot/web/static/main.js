@@ -92,6 +92,9 @@ api.listen(
     },
   },
   (online) => {
+    if (online && !byId("offline").hidden) {
+      complain(""); // most likely that it could not be reached
+    }
     byId("offline").hidden = online;
   },
 );

@@ -320,3 +320,27 @@ async def test_the_whole_canvas_is_seen_on_a_phone_on_its_side(tmp_path: Path) -
     async with browsing(FakeEngine(), tmp_path, viewport={"width": 740, "height": 360}) as page:
         await page.get_by_role("button", name="draw your own").click()
         await expect(page.locator("#canvas")).to_be_in_viewport(ratio=1)
+
+
+@on_loop
+async def test_when_the_connection_is_back_nothing_says_that_it_was_lost(tmp_path: Path) -> None:
+    async with browsing(FakeEngine("A red square."), tmp_path, refusals=1) as page:
+        await page.add_init_script(
+            """const Plain = EventSource;
+            window.EventSource = class extends Plain {
+                constructor(address) { super(address); window.connection = this; }
+            };"""
+        )
+        await page.reload()
+        await expect(page.locator("#model")).to_have_text("built-in model")
+        await page.evaluate("connection.dispatchEvent(new Event('error'))")
+        await page.route("**/messages", lambda route: route.fulfill(status=400, json={"error": "Not now."}))
+        await ask(page, "What is this?")
+        await expect(page.locator("#problem")).to_have_text("Not now.")
+        await expect(page.locator("#offline")).to_be_visible()
+        await page.unroute("**/messages")
+        await page.evaluate("connection.dispatchEvent(new Event('open'))")
+        await expect(page.locator("#offline")).to_be_hidden()
+        await expect(page.locator("#problem")).to_be_hidden()
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.locator(".answer-text")).to_have_text("A red square.")
