@@ -228,12 +228,16 @@ class Worker:
             self._closed = True
             if self._watchdog is not None:
                 self._watchdog.stop()
-            left = [*(self._driver.running if self._driver is not None else ()), *self.line.clear()]
+            running = list(self._driver.running) if self._driver is not None else []
+            waiting = self.line.clear()
             # What is on the device goes with it.
             forgetting, self._forgetting = self._forgetting, []
             first_time, self._ended = not self._ended, True
-        for request in left:
-            request.listener.fail(self._failure() if self._failure else EngineError(CLOSED))
+        failure = self._failure or partial(EngineError, CLOSED)
+        for request in running:
+            request.listener.fail(failure())
+        for request in waiting:  # which the device has never seen
+            request.listener.fail(EngineError(str(failure())))
         for listener in forgetting:
             listener.finish(None)
         if first_time:

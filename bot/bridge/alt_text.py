@@ -25,15 +25,19 @@ async def accept_alt_text(answer: discord.Message, store: Store, words: Words) -
     question = await store.message(request.id) if request is not None else None
     if request is None or outcome is None or question is None:
         return words("That is no longer possible: the picture or the text is gone.")
-    photos = question.photos
-    if not photos and (replied_to := await replied_message(store, question)) is not None:
-        photos = replied_to.photos
+    shown_in = question
+    if not question.photos and (replied_to := await replied_message(store, question)) is not None:
+        shown_in = replied_to
+    hidden = await _are_hidden(answer, shown_in.id)
     files = []
-    for number, (photo, part) in enumerate(zip(photos, outcome.parts, strict=False), 1):
+    for number, (photo, part) in enumerate(zip(shown_in.photos, outcome.parts, strict=False), 1):
         data = await store.photo_data(photo.sha256)
         if data is not None:
             file = discord.File(
-                io.BytesIO(data), f"picture{number}.webp", description=part.text[:MOST_CHARACTERS]
+                io.BytesIO(data),
+                f"picture{number}.webp",
+                spoiler=hidden,
+                description=part.text[:MOST_CHARACTERS],
             )
             files.append(file)
     if not files:
@@ -49,3 +53,12 @@ async def accept_alt_text(answer: discord.Message, store: Store, words: Words) -
         "Done: my answer now shows the pictures, with these as their alt texts.",
         len(files),
     )
+
+
+async def _are_hidden(answer: discord.Message, message_id: int) -> bool:
+    """Whether a picture of the message is a spoiler, or it cannot be known any more."""
+    try:
+        message = await answer.channel.fetch_message(message_id)
+    except (discord.NotFound, discord.Forbidden):
+        return True
+    return any(attachment.is_spoiler() for attachment in message.attachments)

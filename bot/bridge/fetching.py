@@ -94,8 +94,7 @@ class MediaFetcher:
     async def _download(self, offer: PhotoOffer) -> bytes:
         if offer.size is not None and offer.size > self._max_bytes:
             raise _NotFetchedError(too_large(self._max_bytes))
-        # As written: quoting it anew would break the signature that is part of it.
-        url = URL(offer.url, encoded=True)
+        url = _parsed(offer.url)
         if url.path.endswith(".json"):
             raise _NotFetchedError(sentence("It is an animation (Lottie), not a picture."))
         for _ in range(MAX_REDIRECTS + 1):
@@ -105,7 +104,7 @@ class MediaFetcher:
             async with self._session.get(url, allow_redirects=False) as response:
                 location = response.headers.get("Location")
                 if response.status in (301, 302, 303, 307, 308) and location is not None:
-                    url = _redirected(url, location)
+                    url = _parsed(location, url)
                     continue
                 if response.status != 200:
                     log.warning("Fetching %s: status %s", _told(url), response.status)
@@ -128,14 +127,19 @@ class MediaFetcher:
         return bytes(data)
 
 
-def _redirected(url: URL, location: str) -> URL:
+def _parsed(address: str, base: URL | None = None) -> URL:
+    """Where a picture is said to be; `base`: who said so, if that was not Discord itself."""
     try:
-        target = url.join(URL(location, encoded=True))
-        _ = target.port  # read late; not every one is a number
+        # As written: quoting it anew would break the signature that is part of it.
+        url = URL(address, encoded=True)
+        url = url if base is None else base.join(url)
+        _ = url.port  # read late; not every one is a number
     except ValueError as error:
-        log.warning("Fetching %s: it is said to be at what is no address", _told(url))
+        log.warning(
+            "A picture is said to be at what is no address, by %s", "Discord" if base is None else _told(base)
+        )
         raise _NotFetchedError(_NOT_LOADED) from error
-    return target
+    return url
 
 
 def _told(url: str | URL) -> str:

@@ -52,6 +52,8 @@ class Request:
     """Sentences for the asker, whatever the answer: such as which picture cannot be used, and why."""
     failure: str | None = None
     """Why there is nothing to ask the model; the notes say it to the asker."""
+    device_failures: int = 0
+    """How often the model's device failed for good while it was being answered; the program ended then."""
     taken_up: bool = False
     """It was accepted before the program started: some of its answer may be shown without being recorded."""
     expected_after: int | None = None

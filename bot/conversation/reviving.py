@@ -24,11 +24,15 @@ RETRY_AFTER_S = (0.0, 1.0, 5.0, 30.0, 60.0)
 
 
 class EngineDownError(EngineError):
-    """There is no engine at the moment; `recovered` is set once there is."""
+    """There is no engine at the moment; `recovered` is set once there is.
 
-    def __init__(self, recovered: asyncio.Event) -> None:
+    `device_failed`: the device failed while it computed this answer, and only a new process can use it again.
+    """
+
+    def __init__(self, recovered: asyncio.Event, *, device_failed: bool = False) -> None:
         super().__init__("The model does not work at the moment; it is being loaded again.")
         self.recovered = recovered
+        self.device_failed = device_failed
 
 
 class RevivedEngine:
@@ -136,7 +140,7 @@ class RevivedEngine:
                     raise
                 if not self.is_down:
                     self._give_up(failure)
-            raise EngineDownError(self._recovered) from error
+            raise EngineDownError(self._recovered, device_failed=isinstance(error, DeviceError)) from error
 
     async def _failure_of(self, engine: Engine) -> EngineError | TimeoutError | None:
         """Why the engine cannot say a token; None if it can."""

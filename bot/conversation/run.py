@@ -24,6 +24,10 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0)
 """Between the times that the end of an answer is tried to be shown, or recorded; then it is left owed."""
 
+MOST_DEVICE_FAILURES = 2
+"""On one question: the program is started anew each time, and it may be the question that does it."""
+DEVICE_FAILS = "The model's device failed each time that this was being answered."
+
 TELL_EVERY_S = 2.0
 """That there is no model at the moment."""
 
@@ -208,6 +212,9 @@ class Runner:
         question = await self._store.message(request.id)
         if question is None:
             return Outcome(RequestState.FORGOTTEN, "")
+        if request.device_failures >= MOST_DEVICE_FAILURES:
+            run.notes.append(manner.words.said(notes.OUR_FAILURE))
+            return run.ended_as(RequestState.FAILED, error=DEVICE_FAILS)
         await self._store.start_request(request.id)
         settings = await self._settings(request.place)
         settings = settings if request.mode is None else replace(settings, mode=request.mode)
@@ -226,6 +233,9 @@ class Runner:
                 break
             except EngineDownError as error:
                 log.warning("Request %d waits: %s", request.id, error)
+                if error.device_failed:
+                    # The program is about to end, and this task with it.
+                    await asyncio.shield(self._store.count_device_failure(request.id))
                 run.begin_anew()
                 while not error.recovered.is_set():
                     # Again, as views skip what comes too soon after something else.

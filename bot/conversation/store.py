@@ -103,6 +103,13 @@ class RequestStore(Protocol):
 
     async def start_request(self, request_id: int) -> None: ...
 
+    async def count_device_failure(self, request_id: int) -> None:
+        """The model's device failed for good, or hung, while this was being answered.
+
+        It is counted until the question is asked anew.
+        """
+        ...
+
     async def expect_answer_message(self, request_id: int, after: int) -> None:
         """A message with a part of the answer is about to be posted, with an id above this one."""
         ...

@@ -27,7 +27,10 @@ FIGURES = (
 )
 """What an `Outcome` and a row of `requests` have under the same name, in the same form."""
 
-NO_OUTCOME: dict[str, Any] = dict.fromkeys((*FIGURES, "token_ids", "notes", "parts", "mode"))
+NO_OUTCOME: dict[str, Any] = {
+    **dict.fromkeys((*FIGURES, "token_ids", "notes", "parts", "mode")),
+    "device_failures": 0,
+}
 
 OUTCOME = TypeAdapter(Outcome)
 _PARTS = TypeAdapter(tuple[Part, ...])

@@ -129,6 +129,14 @@ class SqlRequests(RequestStore):
             )
         return [None] * len(request_ids)
 
+    async def count_device_failure(self, request_id: int) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(RequestRow)
+                .where(RequestRow.id == request_id)
+                .values(device_failures=RequestRow.device_failures + 1)
+            )
+
     async def expect_answer_message(self, request_id: int, after: int) -> None:
         async with self._database.writing() as connection:
             await connection.execute(

@@ -157,6 +157,8 @@ class RequestRow(Base):
     """A message with the answer was about to be posted: it has a later id than this one."""
     question_notes: Mapped[list[str] | None]
     failure: Mapped[str | None]
+    device_failures: Mapped[int] = mapped_column(default=0)
+    """While it was being answered."""
 
 
 class VersionRow(Base):

@@ -11,7 +11,6 @@ import torch
 from inference.engine.beams import best_continuations
 from inference.engine.jobs import BeamGeneration, Generation, Job, NotANumber
 from inference.engine.machine import Machine
-from inference.engine.rows import Placement
 from inference.engine.sampling import is_greedy
 
 
@@ -67,24 +66,10 @@ class Decoding:
     def join(self, jobs: list[Generation], logits: torch.Tensor) -> None:
         """Takes in jobs whose prompts were read; `logits` (jobs, vocabulary) follow the prompts."""
         rows = [len(self._seats) + offset for offset in range(len(jobs))]
-        placements = []
-        for row, job in zip(rows, jobs, strict=True):
-            self._seats.append(_Seat(job))
-            sequence = job.sequence
-            length = len(sequence.token_ids)
-            placements.append(
-                Placement(
-                    row,
-                    length=length,
-                    pages=sequence.pages,
-                    picture=sequence.slot_at(length),
-                    options=job.request.options,
-                    seed=job.seed,
-                    seen=sequence.token_ids,
-                )
-            )
+        self._seats += map(_Seat, jobs)
+        self._machine.rows.place([job.placement(row) for row, job in zip(rows, jobs, strict=True)])
+        for job in jobs:
             job.asked += 1
-        self._machine.rows.place(placements)
         greedy = all(is_greedy(job.request.options) for job in jobs)
         self._expect([*jobs], self._machine.rows.begin(rows, logits, greedy))
         self._leave_when_asked_for_all()
@@ -159,7 +144,7 @@ class Decoding:
                 self.leave(job)
 
     def _advance_beams(self, job: BeamGeneration, logits: torch.Tensor) -> None:
-        machine, search, sequence = self._machine, job.search, job.sequence
+        machine, search = self._machine, job.search
         penalty = job.request.options.repetition_penalty
         scores, beams, token_ids = best_continuations(
             logits,
@@ -167,7 +152,7 @@ class Decoding:
             search.scores,
             search.candidates,
             penalty=penalty,
-            sequences=[sequence.token_ids + ids for ids in search.running] if penalty != 1.0 else (),
+            sequences=[job.sequence.token_ids + ids for ids in search.running] if penalty != 1.0 else (),
         )
         if bool(scores.isnan().any()):
             self._end(job, NotANumber())
@@ -178,19 +163,8 @@ class Decoding:
             self._end(job, None)
             return
         machine.memory.copy_pages(job.pages.continue_from(parents))
-        length = len(sequence.token_ids) + len(search.running[0])
         machine.rows.place(
-            [
-                Placement(
-                    row,
-                    length=length,
-                    pages=job.pages.tables[seat.beam],
-                    picture=sequence.slot_at(length),
-                    token_id=search.running[seat.beam][-1],
-                )
-                for row, seat in enumerate(self._seats)
-                if seat.job is job
-            ]
+            [job.placement(row, seat.beam) for row, seat in enumerate(self._seats) if seat.job is job]
         )
 
 

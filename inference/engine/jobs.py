@@ -10,6 +10,7 @@ from inference.engine.beams import BeamPages, BeamSearch
 from inference.engine.context import KVCache, TokenSequence
 from inference.engine.layout import Chunk
 from inference.engine.pages import PAGE_SIZE, pages_for
+from inference.engine.rows import Placement
 from inference.requests import GenerationRequest, Request
 from inference.sampling import seed_of
 
@@ -120,6 +121,20 @@ class Generation(Job):
         self.cached = self.sequence.cached if self.cached is None else self.cached
         return True
 
+    def placement(self, row: int) -> Placement:
+        """What a row needs to know to go on from what was read."""
+        sequence = self.sequence
+        length = len(sequence.token_ids)
+        return Placement(
+            row,
+            length=length,
+            pages=sequence.pages,
+            picture=sequence.slot_at(length),
+            options=self.request.options,
+            seed=self.seed,
+            seen=sequence.token_ids,
+        )
+
     def take(self, token_id: int) -> None:
         """Adds the next generated id, and tells the listener of new text and of the end."""
         self.taken.append(token_id)
@@ -162,6 +177,18 @@ class BeamGeneration(Job):
             options.num_beams, len(self._end_ids), self.request.max_new_tokens, self._is_over
         )
         self.pages = BeamPages(sequence.pages[:full], private, length, options.num_beams)
+
+    def placement(self, row: int, beam: int) -> Placement:
+        """What a row needs to know to go on with a beam from its last token."""
+        token_ids = self.search.running[beam]
+        length = len(self.sequence.token_ids) + len(token_ids)
+        return Placement(
+            row,
+            length=length,
+            pages=self.pages.tables[beam],
+            picture=self.sequence.slot_at(length),
+            token_id=token_ids[-1],
+        )
 
     def finish(self) -> None:
         """Tells the listener of the best answer."""

@@ -239,7 +239,8 @@ class ContinuousEngine:
             garbage.collect()
             torch.cuda.empty_cache()  # without effect if there is no GPU
             self._begin()
-        except torch.OutOfMemoryError as failure:
+        except (torch.OutOfMemoryError, InferenceError) as failure:
+            # Others have the memory, or it is being closed.
             raise DriverLostError from failure
         except Exception as failure:
             raise DeviceLostError from failure

@@ -31,8 +31,8 @@ def break_device_in(owner: type[object], name: str) -> None:
     """From now on this method leaves the device in an error that stays."""
     work: Callable[..., Any] = getattr(owner, name)
 
-    def broken(*arguments: Any) -> Any:
-        result = work(*arguments)
+    def broken(*arguments: Any, **named: Any) -> Any:
+        result = work(*arguments, **named)
         three = torch.ones(3, device="cuda")
         three[torch.tensor([100], device="cuda")].sum()
         return result

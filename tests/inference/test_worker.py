@@ -227,9 +227,10 @@ def test_a_step_that_hangs_fails_everyone_and_is_found_in_the_log(caplog: pytest
         first, second = asked(), asked()
         worker.submit(first[0])
         worker.submit(second[0])
-        for _, result in (first, second):
-            with pytest.raises(DeviceError, match="has not answered"):
+        for (_, result), kind in ((first, DeviceError), (second, EngineError)):
+            with pytest.raises(EngineError, match="has not answered") as told:
                 await result
+            assert type(told.value) is kind, "only the first was on the device"
         with pytest.raises(DeviceError, match="has not answered"):
             worker.submit(asked()[0])
         worker.close()

@@ -141,7 +141,15 @@ def test_a_redirect_elsewhere_is_refused(target: str) -> None:
     assert asked == 1
 
 
-@pytest.mark.parametrize("target", ["http://[::1", "http://127.0.0.1:99999999/a.png", "//127.0.0.1:port/"])
+NO_ADDRESSES = ["http://[::1", "http://127.0.0.1:99999999/a.png", "//127.0.0.1:port/"]
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+def test_what_is_no_address_is_said(address: str) -> None:
+    assert "could not be loaded" in reason(fetch(never, "", elsewhere=address))
+
+
+@pytest.mark.parametrize("target", NO_ADDRESSES)
 def test_a_redirect_to_what_is_no_address_is_said(target: str) -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         return web.Response(status=302, headers={"Location": target})

@@ -87,9 +87,24 @@ def test_several_pictures_are_answered_in_one_message_and_accepted_as_alt_texts(
         assert [one.description for one in answer.attachments] == [
             f"Answer {number}." for number in range(1, 5)
         ]
+        assert not any(one.is_spoiler() for one in answer.attachments)
         assert "Use as alt text" not in world.labels(answer)
 
     tell(tmp_path, story)
+
+
+def test_with_an_alt_text_a_spoiler_stays_one(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await mode(world, Mode.CAPTION)
+        await world.alice.send(
+            world.channel, world.mention, attachments=[("SPOILER_end.png", picture("red"))]
+        )
+        await world.alice.click(world.answer(), label="Use as alt text")
+        [shown] = world.answer().attachments
+        assert shown.is_spoiler()
+        assert shown.description == "A red square."
+
+    tell(tmp_path, story, "A red square.")
 
 
 def test_an_alt_text_is_accepted_as_soon_as_it_is_seen(

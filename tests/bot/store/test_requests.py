@@ -46,6 +46,7 @@ async def test_what_is_owed_is_known_after_a_restart(tmp_path: Path) -> None:
         await asked(store, second)
         first = await asked(store, said(20, "Which one?"))
         await store.start_request(first.id)
+        await store.count_device_failure(first.id)
         await store.add_answer_message(first.id, 40)
         await answered(store, said(10), "Done.", 11)
         for state in (RequestState.STOPPED, RequestState.FAILED):
@@ -53,9 +54,10 @@ async def test_what_is_owed_is_known_after_a_restart(tmp_path: Path) -> None:
             await store.finish_request(request.id, Outcome(state, ""))
     async with open_store(tmp_path) as store:
         [(request, question), (other, other_question)] = await store.owed_requests()
-        assert request == replace(first, state=RequestState.RUNNING, answer_ids=(40,))
+        assert request == replace(first, state=RequestState.RUNNING, answer_ids=(40,), device_failures=1)
         assert question == said(20, "Which one?")
         assert (other.state, other_question) == (RequestState.WAITING, second)
+        assert (await store.reopen_request(first.id, keep=False)).device_failures == 0
 
 
 @on_loop

@@ -233,6 +233,28 @@ def test_a_device_that_is_lost_ends_the_program_and_the_next_one_answers(tmp_pat
     asyncio.run(main())
 
 
+def test_a_question_on_which_the_device_always_fails_does_not_end_the_bot_for_ever(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with bot(tmp_path) as it:
+            it.machine.is_lost = True
+            question = await it.ask("one?")
+            with pytest.raises(DeviceError):
+                await it.serving
+            it.serve()
+            with pytest.raises(DeviceError):
+                await it.serving
+            it.serve()
+            told = await it.discord.wait_for_message(
+                reply_to=question, where=lambda one: one.content.endswith(notes.OUR_FAILURE)
+            )
+            it.machine.is_lost = False
+            assert (await it.answered(await it.ask("two?"))).startswith("Answer ")
+            assert not it.serving.done()
+            assert "Stop" not in told.buttons
+
+    asyncio.run(main())
+
+
 def test_a_request_that_fails_by_itself_is_only_its_own_failure(tmp_path: Path) -> None:
     machine = Machine()
 
