@@ -72,7 +72,7 @@ class ContinuousEngine:
 
     @property
     def running(self) -> Sequence[Request]:
-        return [job.request for job in (*self._returning, *self._jobs)]
+        return [job.request for job in (*self._returning, *self._jobs) if not job.over]
 
     def has_work(self) -> bool:
         return bool(
@@ -217,6 +217,10 @@ class ContinuousEngine:
 
     def _recover(self, error: Exception) -> None:
         """Makes everything on the device anew and has what ran computed again."""
+        try:
+            self.machine.synchronize()
+        except Exception as failure:
+            raise DeviceLostError from failure
         jobs = [job for job in (*self._jobs, *self._returning) if not job.over]
         if self._failed_before:
             for job in jobs:
@@ -232,7 +236,6 @@ class ContinuousEngine:
             job.abandon()
         self._returning, self._jobs = jobs, []
         try:
-            self.machine.synchronize()
             # The old machine goes before the new one takes its memory. The error knows it too.
             del self.machine, self._reader, self._rankings, self._decoding
             garbage.let_go(error)

@@ -270,6 +270,28 @@ def test_a_device_that_does_not_come_back_is_lost(
     assert stepped.engine.running == [request]  # which the worker fails
 
 
+def test_what_runs_when_the_device_is_lost_is_not_told_that_it_failed_by_itself(
+    model: IdeficsForVisionText2Text,
+    small_tokenizer: PreTrainedTokenizerBase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not even if the device had failed just before: whoever asked may ask a new process."""
+    stepped = Stepped(model, small_tokenizer)
+    Failing(monkeypatch, 2, 3)
+    request, outcome = stepped.ask(PROMPTS[1], OPTIONS[0])
+    stepped.step()
+    stepped.step()
+
+    def fail(_: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(Machine, "synchronize", fail)
+    with pytest.raises(DeviceLostError):
+        stepped.step()
+    assert outcome.error is None
+    assert stepped.engine.running == [request]  # which the worker fails
+
+
 @pytest.mark.parametrize("broken", ["encode", "read", "read for two", "copy", "leave"])
 def test_a_device_that_breaks_outside_a_step_is_no_fault_of_a_request(
     model: IdeficsForVisionText2Text,
