@@ -138,16 +138,22 @@ class RevivedEngine:
                 failure = await self._failure_of(engine)
                 if failure is None:
                     raise
-                if not self.is_down:
+                # Meanwhile another one may have been loaded, of which this says nothing.
+                if engine is self.engine and not self.is_down:
                     self._give_up(failure)
             raise EngineDownError(self._recovered, device_failed=isinstance(error, DeviceError)) from error
 
     async def _failure_of(self, engine: Engine) -> EngineError | TimeoutError | None:
-        """Why the engine cannot say a token; None if it can."""
+        """Why the engine cannot say a token; None if it can, or has no time for it because of others."""
+        pieces = self.pieces
         try:
             await asyncio.wait_for(engine.generate(["Hi"], Options(max_new_tokens=1)), PROBE_S)
-        except (EngineError, TimeoutError) as error:
+        except QueueFullError:
+            return None
+        except EngineError as error:
             return error
+        except TimeoutError as error:
+            return error if self.pieces == pieces else None
         return None
 
     def _give_up(self, failure: EngineError | TimeoutError) -> None:
