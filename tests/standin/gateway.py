@@ -65,7 +65,10 @@ class Gateway:
         self.url = ""
         """Where `/gateway` sends clients, once the server listens; resumes go to `/resume` beside it."""
         self.heartbeat_interval = 41.25
-        """Seconds; a client that is silent for two of them is cut off."""
+        """Seconds."""
+        self.patience = 82.5
+        """Seconds of silence after which a client is cut off, however often its heart should beat: a machine
+        may be held up for longer than a test wants to wait between two of them."""
         self.shards = 1
         """Into how many the bot is told to split itself."""
         self.refuse_resumes = False
@@ -119,7 +122,7 @@ class Gateway:
     async def _listen(self, connection: Connection, path: str) -> None:
         while True:
             try:
-                message = await connection.socket.receive(timeout=2 * self.heartbeat_interval)
+                message = await connection.socket.receive(timeout=self.patience)
             except TimeoutError:
                 await connection.close(TIMED_OUT)
                 return

@@ -161,11 +161,6 @@ def test_a_connection_on_which_nothing_comes(tmp_path: Path, monkeypatch: pytest
         async with bot(tmp_path) as it:
             monkeypatch.setattr(client_module, "SILENT_S", 0.5)
             await it.becomes(200, ALL_WELL)  # heartbeats are answered
-            # The server would cut off a client that was held up for two heartbeats, and never greet it again.
-            gateway = it.discord.gateway
-            gateway.heartbeat_interval = 60.0
-            heard = len(gateway.log)
-            await it.discord.wait_for(lambda: len(gateway.log) > heard, "the next heartbeat")
             monkeypatch.setattr(Connection, "send_text", lambda *_: None)
             monkeypatch.setattr(Connection, "send", lambda *_: None)
             await it.becomes(503, ALL_WELL | {"events": False})
