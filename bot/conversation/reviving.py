@@ -134,13 +134,13 @@ class RevivedEngine:
         except QueueFullError:
             raise
         except EngineError as error:
-            if engine is self.engine and not self.is_down:
+            if isinstance(error, DeviceError):
+                self._give_up(engine, error)
+            elif engine is self.engine and not self.is_down:
                 failure = await self._failure_of(engine)
                 if failure is None:
                     raise
-                # Meanwhile another one may have been loaded, of which this says nothing.
-                if engine is self.engine and not self.is_down:
-                    self._give_up(failure)
+                self._give_up(engine, failure)
             raise EngineDownError(self._recovered, device_failed=isinstance(error, DeviceError)) from error
 
     async def _failure_of(self, engine: Engine) -> EngineError | TimeoutError | None:
@@ -156,18 +156,25 @@ class RevivedEngine:
             return error if self.pieces == pieces else None
         return None
 
-    def _give_up(self, failure: EngineError | TimeoutError) -> None:
+    def _give_up(self, engine: Engine, failure: EngineError | TimeoutError) -> None:
+        if engine is not self.engine or self._lost.done():
+            return  # Another one was loaded, of which this says nothing; or it is known.
+        if isinstance(failure, DeviceError):
+            # Also while it is loaded again: what failed by itself at first was perhaps this.
+            self._lost.set_result(failure)
+        elif not self.is_down:
+            self._revival = asyncio.create_task(self._load_again(), name="load the model again")
+        else:
+            return
         log.error("The model does not work any more: %r", failure)
         self._recovered.clear()
-        if isinstance(failure, DeviceError):
-            self._lost.set_result(failure)
-            return
-        self._revival = asyncio.create_task(self._load_again(), name="load the model again")
 
     async def _load_again(self) -> None:
         try:
             # A device that hangs is left to itself.
-            await asyncio.wait_for(self._loaded.aclose(), CLOSE_S)
+            # Not by wait_for, which on Python 3.11 may lose the cancellation that ends this task.
+            async with asyncio.timeout(CLOSE_S):
+                await self._loaded.aclose()
         except Exception:
             log.exception("The model that failed could not be closed")
         for tried in count():

@@ -8,7 +8,7 @@ import pytest
 
 from bot.conversation import reviving
 from bot.conversation.reviving import EngineDownError, RevivedEngine
-from inference.errors import EngineError, QueueFullError
+from inference.errors import DeviceError, EngineError, QueueFullError
 from tests.bot.conversation.chats import on_loop
 from tests.fake_engine import FakeEngine
 
@@ -76,3 +76,36 @@ async def test_what_an_engine_that_was_given_up_says_is_not_held_against_the_nex
             await one
         assert not revived.is_down
         assert revived.engine is second
+
+
+@on_loop
+async def test_a_device_that_turns_out_to_be_lost_while_the_model_is_loaded_again_is_told() -> None:
+    """As one that hangs is: a load beside it may never come to an end."""
+    piece, late, never = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    lost = DeviceError("The device has not answered.")
+    engine = FakeEngine(["One", piece, lost], FAILURE, [late, TimeoutError()])
+    loads = 0
+
+    @asynccontextmanager
+    async def load() -> AsyncIterator[FakeEngine]:
+        nonlocal loads
+        loads += 1
+        if loads > 1:
+            await never.wait()
+        yield engine
+
+    async with RevivedEngine(load) as revived:
+        other = revived.stream(["count"])
+        assert await anext(other) == "One"
+        failed = asyncio.create_task(revived.generate(["one?"]))
+        await engine.until_asked(3)
+        late.set()
+        with pytest.raises(EngineDownError):
+            await failed
+        piece.set()
+        with pytest.raises(EngineDownError) as caught:
+            await anext(other)
+        assert caught.value.device_failed
+        with pytest.raises(DeviceError) as told:
+            await revived.lost()
+        assert told.value is lost
