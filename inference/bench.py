@@ -27,6 +27,7 @@ from inference.coldstart import measure_cold_start, measure_cold_start_of
 from inference.errors import InferenceError
 from inference.lean_import import import_transformers
 from inference.loading import LoadedCheckpoint, adopt_model, load_checkpoint
+from inference.memory import GB
 from inference.settings import EngineSettings
 from inference.starting import load_engine
 from inference.tokenizer import SpecialTokens
@@ -34,7 +35,6 @@ from inference.tokenizer import SpecialTokens
 if TYPE_CHECKING:
     from inference.measuring import Load, Speed
 
-GB = 1e9
 TABLE = "{:>9} {:>9} {:>7} {:>5} {:>9} {:>16} {:>16} {:>10} {:>12}"
 HEADINGS = (
     "",

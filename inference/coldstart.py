@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw
 
 from inference import Options, Progress, load_engine, tasks
+from inference.memory import GB
 from inference.progress import LOADING_WEIGHTS
 
 if TYPE_CHECKING:
     from inference.loading import LoadedCheckpoint
 
 ANSWER_TOKENS = 15
-GB = 1e9
 
 
 @dataclass(frozen=True, slots=True)

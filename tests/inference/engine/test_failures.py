@@ -31,6 +31,8 @@ OPTIONS = [
 ]
 AHEAD = replace(SMALL_MEMORY, runs_ahead=True)
 
+ILLEGAL_ACCESS = "CUDA error: an illegal memory access was encountered"
+
 
 @pytest.fixture
 def model() -> IdeficsForVisionText2Text:
@@ -145,7 +147,7 @@ class Failing:
         def counted(machine: Machine, rows: int, greedy: bool) -> None:
             self._steps += 1
             if self._steps in numbers:
-                raise RuntimeError("CUDA error: an illegal memory access was encountered")
+                raise RuntimeError(ILLEGAL_ACCESS)
             step(machine, rows, greedy)
 
         machines: WeakSet[Machine] = WeakSet()
@@ -222,7 +224,7 @@ class Once:
     def __call__(self, *_: object) -> None:
         if not self._called:
             self._called = True
-            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+            raise RuntimeError(ILLEGAL_ACCESS)
 
 
 def test_a_device_that_fails_once_in_a_while_fails_no_labels(
@@ -243,7 +245,7 @@ def test_a_device_that_fails_once_in_a_while_fails_no_labels(
 @pytest.mark.parametrize(
     ("failure", "lost"),
     [
-        (RuntimeError("CUDA error: an illegal memory access was encountered"), DeviceLostError),
+        (RuntimeError(ILLEGAL_ACCESS), DeviceLostError),
         # Others may take the memory for a while only.
         (torch.OutOfMemoryError("CUDA out of memory."), DriverLostError),
     ],
@@ -283,7 +285,7 @@ def test_what_runs_when_the_device_is_lost_is_not_told_that_it_failed_by_itself(
     stepped.step()
 
     def fail(_: object) -> None:
-        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        raise RuntimeError(ILLEGAL_ACCESS)
 
     monkeypatch.setattr(Machine, "synchronize", fail)
     with pytest.raises(DeviceLostError):
@@ -316,7 +318,7 @@ def test_a_device_that_breaks_outside_a_step_is_no_fault_of_a_request(
     def fail(*_: object) -> None:
         nonlocal failures
         failures += 1
-        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        raise RuntimeError(ILLEGAL_ACCESS)
 
     parts = {
         "encode": (machine.encoder, "encode"),
